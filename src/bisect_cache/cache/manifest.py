@@ -1,0 +1,176 @@
+"""``bisect-cache.json``: what a cache is, how it was made, and how to recognise it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from bisect_cache.errors import BisectCacheError
+
+MANIFEST_NAME = "bisect-cache.json"
+FEATURES_NAME = "features.parquet"
+MODELS_FOLDER = "models"
+TARGET_COLUMN = "mos"
+ROW_COLUMN = "row"
+DEFAULT_FEATURES = ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")
+MANIFEST_SCHEMA = "bisect-cache/manifest/1"
+_LARGEST_MANIFEST = 16 << 20
+
+Direction = Literal["higher-is-better", "lower-is-better"]
+Provenance = Literal["synthetic", "real"]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class BadManifest(BisectCacheError):
+    """A manifest that is not there, cannot be read, or does not say what a manifest must say."""
+
+
+class Synthetic(Struct, frozen=True, tag_field="kind", tag="synthetic", forbid_unknown_fields=True):
+    """The recipe ``synthetic``; its defaults are ``research-0001``, value for value and byte for byte."""
+
+    rows: Annotated[int, Meta(ge=3, le=100_000_000)] = 256
+    models: Annotated[int, Meta(ge=0, le=100_000)] = 8
+    features_seed: Count = 20260418
+    models_seed: Count = 20260419
+    target_noise: Annotated[float, Meta(ge=0)] = 1e-3
+    weight_noise: Annotated[float, Meta(ge=0)] = 1e-4
+    regress_at: Count | None = None
+    """Index of the first model whose weights have their sign flipped: bad by construction."""
+
+
+class Origin(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where real data came from, in the words of whoever made the cache."""
+
+    source: str | None = None
+    commit: str | None = None
+    licence: str | None = None
+    citation: str | None = None
+
+
+class Table(Struct, frozen=True, tag_field="kind", tag="table", forbid_unknown_fields=True):
+    """The recipe ``table``: a labelled feature table, parquet or CSV."""
+
+    table: str
+    """Path of the table, relative to the cache's folder, with forward slashes."""
+    target: str | None = None
+    """Column of the table; ``None``: the first there is of mos, dmos, target, score."""
+    content: str | None = None
+    """Column of the table; ``None``: the first there is of content, content_id, or none."""
+    features: tuple[str, ...] = ()
+    """Columns of the table; empty: those of the six defaults that it has."""
+    direction: Direction = "higher-is-better"
+    scale: tuple[float, float] | None = None
+    drop_incomplete: bool = False
+    origin: Origin = Origin()
+
+
+class Reports(Struct, frozen=True, tag_field="kind", tag="reports", forbid_unknown_fields=True):
+    """The recipe ``reports``: a folder of libvmaf JSON reports and a label file."""
+
+    reports: str
+    """Path of the folder, relative to the cache's folder, with forward slashes."""
+    labels: str
+    """Path of the label file (CSV or JSON), relative to the cache's folder, with forward slashes."""
+    key: str
+    """Column of the labels that names a clip; ``report_name`` turns it into the report's file name."""
+    report_name: str
+    target: str | None = None
+    content: str | None = None
+    features: tuple[str, ...] = ()
+    pool: str = "mean"
+    """``mean``, ``harmonic_mean``, ``min`` or ``percentile:P``."""
+    direction: Direction = "higher-is-better"
+    scale: tuple[float, float] | None = None
+    allow_missing: bool = False
+    drop_incomplete: bool = False
+    origin: Origin = Origin()
+
+
+Recipe = Synthetic | Table | Reports
+
+
+class Target(Struct, frozen=True, forbid_unknown_fields=True):
+    """The column that models are judged against."""
+
+    name: str = TARGET_COLUMN
+    direction: Direction = "higher-is-better"
+    scale: tuple[float, float] | None = None
+
+
+class FileRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """One file as it was written."""
+
+    size: Count
+    sha256: Sha256
+
+
+class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole manifest."""
+
+    schema: Literal["bisect-cache/manifest/1"] = MANIFEST_SCHEMA
+    provenance: Provenance
+    recipe: Recipe
+    features: Annotated[tuple[str, ...], Meta(min_length=1)]
+    target: Target
+    content: str | None
+    rows: Count
+    fingerprint: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+    notes: tuple[str, ...] = ()
+    """What the recipe left out and why: dropped rows, labels without a report …"""
+    source_sha256: dict[str, Sha256] = {}
+    """The recipe's source files as they were read (a table, a label file), by their path in the recipe."""
+    files: dict[str, FileRecord]
+    versions: dict[str, str]
+
+
+def provenance_of(recipe: Recipe) -> Provenance:
+    """``synthetic`` for the synthetic recipe, ``real`` for the others: never a free choice."""
+    return "synthetic" if isinstance(recipe, Synthetic) else "real"
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """The manifest as indented JSON, ending with a newline."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of the cache in ``folder``; ``None`` for the older layout, which has none.
+
+    Raises ``BadManifest`` when the folder is no cache at all, or when its manifest cannot be understood.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        if path.stat().st_size > _LARGEST_MANIFEST:
+            raise BadManifest(f"{path}: larger than any manifest ({_LARGEST_MANIFEST >> 20} MiB); regenerate the cache")
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return _no_manifest(folder)
+    except OSError as error:
+        raise BadManifest(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        manifest = msgspec.json.decode(text, type=Manifest)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+        raise BadManifest(
+            f"{path}: not a manifest of this version ({error}); restore it from version control, or make the cache "
+            f"again with `bisect-cache generate`"
+        ) from error
+    if manifest.provenance != provenance_of(manifest.recipe):
+        raise BadManifest(
+            f"{path}: says provenance '{manifest.provenance}', but its recipe makes "
+            f"'{provenance_of(manifest.recipe)}' data; restore the manifest from version control"
+        )
+    return manifest
+
+
+def _no_manifest(folder: Path) -> None:
+    if not folder.is_dir():
+        raise BadManifest(f"{folder}: no such folder; make a cache there with `bisect-cache generate {folder}`")
+    if not (folder / FEATURES_NAME).is_file() or not (folder / MODELS_FOLDER).is_dir():
+        raise BadManifest(
+            f"{folder}: not a cache: there is neither a {MANIFEST_NAME} nor, as in the older layout, a "
+            f"{FEATURES_NAME} beside a folder {MODELS_FOLDER}/; make one with `bisect-cache generate {folder}`"
+        )

@@ -1,0 +1,1 @@
+"""Where checkpoints come from. Read ``interface.py`` first; each other file is one kind of source."""

@@ -1,0 +1,61 @@
+"""Checkpoints and timelines: models in order, read only when the search asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bisect_cache.errors import BisectCacheError
+
+LARGEST_MODEL = 4 << 30
+"""Bytes that a model, one external data file or a sidecar may have."""
+
+
+class BadTimeline(BisectCacheError):
+    """A timeline that cannot be laid out: what was found, in which file, what to do next."""
+
+
+class CannotRead(BisectCacheError):
+    """One checkpoint that cannot be read: it becomes untestable for this reason, and the run goes on."""
+
+
+class ModelFiles(Protocol):
+    """The files of one checkpoint, wherever they are kept (a folder, a commit)."""
+
+    def model(self) -> bytes:
+        """The model's bytes. Raises ``CannotRead``."""
+        ...
+
+    def beside(self, location: str) -> bytes:
+        """The bytes of a file that the model names, relative to the model's own folder.
+
+        Raises ``CannotRead`` when it is not there, and when ``location`` is absolute or leaves that folder
+        (by ``..`` or through a symbolic link).
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One model with a label and where it came from."""
+
+    label: str
+    files: ModelFiles
+    origin: Mapping[str, str] = field(default_factory=dict)
+    """Where it came from, for people: ``file``, ``entry``, ``added``, ``version``, ``commit`` …"""
+    sha256: str | None = None
+    """What the model's bytes must be, where the source says so; another value makes it untestable."""
+    sidecar: str | None = None
+    """Location of a declared JSON sidecar, relative to the model's folder."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Checkpoints in order, oldest first."""
+
+    source: str
+    """The SPEC that gave it, as the user wrote it."""
+    checkpoints: tuple[Checkpoint, ...]
+    notes: tuple[str, ...] = ()
+    """What a reader must be told: duplicates, entries that were left out and why."""
