@@ -51,8 +51,8 @@ def _exact_integer_sum(values: NDArray[np.float64]) -> tuple[int, int]:
         highs = np.bincount(bins, weights=high)
         lows = np.bincount(bins, weights=low)
         part = sum(
-            ((int(h) << _HALF_BITS) + int(l)) << shift
-            for shift, (h, l) in enumerate(zip(highs.tolist(), lows.tolist(), strict=True))
+            ((int(top) << _HALF_BITS) + int(bottom)) << shift
+            for shift, (top, bottom) in enumerate(zip(highs.tolist(), lows.tolist(), strict=True))
         )
         part_exponent = lowest - 53
         if start == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,13 +17,14 @@ MODELS_FOLDER = "models"
 TARGET_COLUMN = "mos"
 ROW_COLUMN = "row"
 DEFAULT_FEATURES = ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")
-MANIFEST_SCHEMA = "bisect-cache/manifest/1"
 _LARGEST_MANIFEST = 16 << 20
 
 Direction = Literal["higher-is-better", "lower-is-better"]
 Provenance = Literal["synthetic", "real"]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, Meta(ge=0)]
+CacheFile = Annotated[str, Meta(pattern=rf"^({re.escape(FEATURES_NAME)}|{MODELS_FOLDER}/[^/\x00]+\.onnx)$")]
+"""A file that a recipe makes, relative to the cache's folder: nothing else is ever replaced or removed."""
 
 
 class BadManifest(BisectCacheError):
@@ -111,7 +113,7 @@ class FileRecord(Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole manifest."""
 
-    schema: Literal["bisect-cache/manifest/1"] = MANIFEST_SCHEMA
+    schema: Literal["bisect-cache/manifest/1"] = "bisect-cache/manifest/1"
     provenance: Provenance
     recipe: Recipe
     features: Annotated[tuple[str, ...], Meta(min_length=1)]
@@ -123,7 +125,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the recipe left out and why: dropped rows, labels without a report …"""
     source_sha256: dict[str, Sha256] = {}
     """The recipe's source files as they were read (a table, a label file), by their path in the recipe."""
-    files: dict[str, FileRecord]
+    files: dict[CacheFile, FileRecord]
     versions: dict[str, str]
 
 
@@ -148,7 +150,8 @@ def read_manifest(folder: Path) -> Manifest | None:
             raise BadManifest(f"{path}: larger than any manifest ({_LARGEST_MANIFEST >> 20} MiB); regenerate the cache")
         text = path.read_bytes()
     except FileNotFoundError:
-        return _no_manifest(folder)
+        _must_be_the_older_layout(folder)
+        return None
     except OSError as error:
         raise BadManifest(f"{path}: cannot be read ({error.strerror})") from error
     try:
@@ -166,7 +169,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     return manifest
 
 
-def _no_manifest(folder: Path) -> None:
+def _must_be_the_older_layout(folder: Path) -> None:
     if not folder.is_dir():
         raise BadManifest(f"{folder}: no such folder; make a cache there with `bisect-cache generate {folder}`")
     if not (folder / FEATURES_NAME).is_file() or not (folder / MODELS_FOLDER).is_dir():

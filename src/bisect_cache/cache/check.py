@@ -1,0 +1,304 @@
+"""``check``: does the committed cache still regenerate, and if not, what kind of drift is it?"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from bisect_cache.cache.columns import Column, UnsupportedColumn, canonical_columns
+from bisect_cache.cache.drift import CheckOutcome, Finding, Kind, compare_columns, outcome_of
+from bisect_cache.cache.features import BadFeatures, as_table, read_features, write_features
+from bisect_cache.cache.fingerprint import fingerprint
+from bisect_cache.cache.manifest import (
+    FEATURES_NAME,
+    MANIFEST_NAME,
+    Manifest,
+    Recipe,
+    Synthetic,
+    Table,
+    read_manifest,
+)
+from bisect_cache.cache.model_drift import compare_models
+from bisect_cache.cache.recipes import make
+from bisect_cache.cache.recipes.interface import Made, Progress, SourceAbsent, Surroundings
+from bisect_cache.cache.writer import causes, writer_here, writer_of
+from bisect_cache.files import sha256_of_file
+
+_RESTORE = (
+    "Restore the file from version control; if the change is meant, run `bisect-cache generate` and commit the result."
+)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found."""
+
+    outcome: CheckOutcome
+    findings: tuple[Finding, ...]
+    manifest: Manifest | None
+    rows: int | None
+    fingerprint: str | None
+    regenerated: bool
+
+
+@dataclass(frozen=True)
+class _Committed:
+    """The committed table as far as it could be read."""
+
+    path: Path
+    columns: Mapping[str, Column]
+    fingerprint: str
+
+
+def check(
+    folder: Path,
+    *,
+    strict: bool = False,
+    source: Path | None = None,
+    progress: Progress = lambda _done, _total: None,
+) -> Checked:
+    """Regenerate the cache in ``folder`` from its recipe, in memory, and compare.
+
+    ``source`` stands for the table or the reports that the manifest names, where these lie elsewhere now. With
+    ``strict``, writer drift fails too.
+
+    Raises ``BadManifest`` when there is no cache to check, ``BadSource`` when the recipe's source is there and
+    cannot be used.
+    """
+    manifest = read_manifest(folder)
+    recipe = manifest.recipe if manifest else Synthetic()
+    made, not_regenerated = _regenerate(folder, recipe, source, progress)
+    committed, findings = _read(folder)
+    if manifest is None:
+        findings.append(_older_layout())
+    if not_regenerated:
+        findings.append(not_regenerated)
+    if manifest:
+        findings.extend(_source_changed(manifest, made))
+    if committed and made:
+        findings.extend(_against_regenerated(committed, made, manifest, strict=strict))
+    elif committed and manifest:
+        findings.extend(_against_manifest(committed, manifest))
+    if made:
+        findings.extend(_models(folder, made))
+    findings.extend(_unexpected(folder, {FEATURES_NAME, *(made.models if made else ())}))
+    if strict:
+        findings = [_failing(finding) for finding in findings]
+    return Checked(
+        outcome=outcome_of(tuple(findings), strict=strict),
+        findings=tuple(findings),
+        manifest=manifest,
+        rows=len(next(iter(committed.columns.values()))) if committed else None,
+        fingerprint=committed.fingerprint if committed else None,
+        regenerated=made is not None,
+    )
+
+
+def _failing(finding: Finding) -> Finding:
+    return Finding(finding.file, finding.kind, "error", finding.detail) if finding.kind == "writer" else finding
+
+
+def _regenerate(
+    folder: Path, recipe: Recipe, source: Path | None, progress: Progress
+) -> tuple[Made | None, Finding | None]:
+    outside = None if source else _source_outside(folder, recipe)
+    if outside:
+        return None, _not_regenerated(f"its source {outside} lies outside the working folder: name it with --source")
+    try:
+        return make(_with_source(recipe, source), Surroundings(folder, progress)), None
+    except SourceAbsent as absent:
+        return None, _not_regenerated(f"its source is not here ({absent}): name it with --source")
+
+
+def _not_regenerated(why: str) -> Finding:
+    return Finding(
+        FEATURES_NAME,
+        "source",
+        "notice",
+        f"Not regenerated, {why}. Compared with its own manifest instead (fingerprint, sizes, sha256).",
+    )
+
+
+def _source_outside(folder: Path, recipe: Recipe) -> str | None:
+    """A manifest may come from a stranger: by itself it reaches only what lies where the check runs."""
+    if isinstance(recipe, Synthetic):
+        return None
+    allowed = [Path.cwd().resolve(), folder.resolve()]
+    for path in [recipe.table] if isinstance(recipe, Table) else [recipe.reports, recipe.labels]:
+        resolved = Path(folder, path).resolve()
+        if not any(resolved.is_relative_to(root) for root in allowed):
+            return path
+    return None
+
+
+def _with_source(recipe: Recipe, source: Path | None) -> Recipe:
+    """The recipe with its source at ``source``: the table itself, or the folder that holds what the recipe names."""
+    if source is None or isinstance(recipe, Synthetic):
+        return recipe
+    here = source.absolute()
+    if isinstance(recipe, Table):
+        return replace(recipe, table=str(here / Path(recipe.table).name if here.is_dir() else here))
+    return replace(recipe, reports=str(here / Path(recipe.reports).name), labels=str(here / Path(recipe.labels).name))
+
+
+def _read(folder: Path) -> tuple[_Committed | None, list[Finding]]:
+    path = folder / FEATURES_NAME
+    if not path.exists():
+        return None, [Finding(FEATURES_NAME, "missing", "error", f"The file is not there. {_RESTORE}")]
+    try:
+        columns = canonical_columns(read_features(path))
+    except (BadFeatures, UnsupportedColumn) as error:
+        return None, [Finding(FEATURES_NAME, "corrupt", "error", str(error))]
+    return _Committed(path, columns, fingerprint(columns)), []
+
+
+def _older_layout() -> Finding:
+    return Finding(
+        MANIFEST_NAME,
+        "manifest",
+        "notice",
+        "There is no manifest: the older layout, checked as recipe research-0001. `bisect-cache generate` writes one.",
+    )
+
+
+def _source_changed(manifest: Manifest, made: Made | None) -> Iterator[Finding]:
+    if made and list(made.source_sha256.values()) != list(manifest.source_sha256.values()):
+        names = ", ".join(manifest.source_sha256) or "the source"
+        yield Finding(
+            MANIFEST_NAME,
+            "source",
+            "notice",
+            f"{names} is not the file that the cache was made from (its sha256 differs). What that changed in the "
+            f"cache, if anything, is said by the other findings.",
+        )
+
+
+def _against_regenerated(
+    committed: _Committed, made: Made, manifest: Manifest | None, *, strict: bool
+) -> Iterator[Finding]:
+    regenerated = canonical_columns(as_table(made.columns))
+    expected = fingerprint(regenerated)
+    if committed.fingerprint != expected:
+        yield from compare_columns(committed.columns, regenerated, _which_side_moved(committed, expected, manifest))
+        return
+    if manifest:
+        yield from _manifest_claims(committed, made, manifest)
+    yield from _writer_drift(committed.path, made, manifest, strict=strict)
+
+
+def _which_side_moved(committed: _Committed, expected: str, manifest: Manifest | None) -> str:
+    if manifest and manifest.fingerprint == committed.fingerprint:
+        return (
+            "The file is still the one the manifest describes, so its recipe gives other data now: its source or a "
+            "library changed. Find out which before you run `bisect-cache generate`."
+        )
+    if manifest and manifest.fingerprint == expected:
+        return f"The recipe still gives the data that the manifest describes, so the file was changed. {_RESTORE}"
+    return _RESTORE
+
+
+def _manifest_claims(committed: _Committed, made: Made, manifest: Manifest) -> Iterator[Finding]:
+    """What the manifest says against what is there; only asked where file and regeneration agree."""
+    rows = len(next(iter(committed.columns.values())))
+    wrong = [
+        f"{what} {said} instead of {found}"
+        for what, said, found in (
+            ("rows", manifest.rows, rows),
+            ("fingerprint", manifest.fingerprint, committed.fingerprint),
+            ("features", ", ".join(manifest.features), ", ".join(made.features)),
+            ("content", manifest.content, made.content),
+        )
+        if said != found
+    ]
+    if wrong:
+        yield Finding(
+            MANIFEST_NAME,
+            "manifest",
+            "error",
+            f"The data regenerates, but the manifest says {'; '.join(wrong)}. {_RESTORE}",
+        )
+
+
+def _writer_drift(path: Path, made: Made, manifest: Manifest | None, *, strict: bool) -> Iterator[Finding]:
+    """Bytes that differ although the content is equal.
+
+    Writing the file again needs pandas, half of a check's time. Where the committed file is byte for byte the
+    one that ``generate`` wrote, with the very writer that is installed here, there is nothing to learn from it.
+    """
+    import pyarrow.parquet as pq
+
+    here = pq.read_metadata(path)
+    recorded = manifest.files.get(FEATURES_NAME) if manifest else None
+    untouched = recorded is not None and recorded.sha256 == sha256_of_file(path)
+    if untouched and not strict and writer_of(here) == writer_here():
+        return
+    written = io.BytesIO()
+    write_features(made.columns, written)
+    if written.getvalue() == path.read_bytes():
+        return
+    written.seek(0)
+    yield Finding(
+        FEATURES_NAME,
+        "writer",
+        "notice",
+        f"Same content, other bytes: {'; '.join(causes(here, pq.read_metadata(written)))}. The data is what it was; "
+        f"regenerate when convenient.",
+    )
+
+
+def _against_manifest(committed: _Committed, manifest: Manifest) -> Iterator[Finding]:
+    """All that can be said of a cache whose source is absent."""
+    recorded = manifest.files.get(FEATURES_NAME)
+    rows = len(next(iter(committed.columns.values())))
+    if committed.fingerprint != manifest.fingerprint:
+        yield Finding(
+            FEATURES_NAME,
+            "values",
+            "error",
+            f"The data is not what the manifest describes: fingerprint {committed.fingerprint} instead of "
+            f"{manifest.fingerprint}, {rows} rows instead of {manifest.rows}. {_RESTORE}",
+        )
+    elif recorded is None or rows != manifest.rows:
+        yield Finding(
+            MANIFEST_NAME,
+            "manifest",
+            "error",
+            f"The manifest says {manifest.rows} rows and {'nothing' if recorded is None else 'something'} of "
+            f"{FEATURES_NAME}; the file has {rows} rows. {_RESTORE}",
+        )
+    elif recorded.sha256 != sha256_of_file(committed.path):
+        yield Finding(
+            FEATURES_NAME,
+            "writer",
+            "notice",
+            f"Same content, other bytes than the manifest records ({committed.path.stat().st_size} bytes, recorded "
+            f"{recorded.size}): the file was written again by another writer. The data is what it was.",
+        )
+
+
+def _models(folder: Path, made: Made) -> Iterator[Finding]:
+    for name, model in made.models.items():
+        try:
+            committed = (folder / name).read_bytes()
+        except OSError as error:
+            kind: Kind = "missing" if isinstance(error, FileNotFoundError) else "corrupt"
+            yield Finding(name, kind, "error", f"The file cannot be read ({error.strerror}). {_RESTORE}")
+            continue
+        yield from compare_models(name, committed, model)
+
+
+def _unexpected(folder: Path, expected: set[str]) -> Iterator[Finding]:
+    for path in sorted([*folder.rglob("*.onnx"), *folder.rglob("*.parquet")]):
+        name = path.relative_to(folder).as_posix()
+        if name not in expected:
+            yield Finding(
+                name,
+                "unexpected",
+                "error",
+                "The recipe does not make this file. Remove it, or keep models that are judged in a folder of their "
+                "own.",
+            )

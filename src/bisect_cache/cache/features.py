@@ -1,0 +1,79 @@
+"""``features.parquet``: written by pandas as the recipe prescribes, read by pyarrow alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bisect_cache.cache.manifest import ROW_COLUMN
+from bisect_cache.errors import BisectCacheError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Columns = Mapping[str, NDArray[np.float32] | list[str]]
+_ROWS_WORTH_THREADS = 100_000
+
+
+class BadFeatures(BisectCacheError):
+    """A ``features.parquet`` that is not there or cannot be read."""
+
+
+def write_features(columns: Columns, to: Path | BinaryIO) -> None:
+    """Write N-row ``columns`` (float32 arrays and lists of text) as parquet.
+
+    As ``research-0001`` prescribes: the index is a RangeIndex named ``row`` and is stored, as the last column;
+    compression is zstd.
+    """
+    import pandas as pd
+
+    rows = len(next(iter(columns.values())))
+    frame = pd.DataFrame(dict(columns), index=pd.RangeIndex(start=0, stop=rows, name=ROW_COLUMN))
+    frame.to_parquet(to, engine="pyarrow", compression="zstd", index=True)
+
+
+def as_table(columns: Columns) -> pa.Table:
+    """What reading the file back would give, for N-row ``columns``; without pandas and without a file."""
+    import pyarrow as pa
+
+    rows = len(next(iter(columns.values())))
+    # By buffers, because pa.array() on an ndarray would import pandas.
+    arrays: dict[str, Any] = {
+        name: pa.array(values, pa.string())
+        if isinstance(values, list)
+        else pa.Array.from_buffers(pa.float32(), rows, [None, pa.py_buffer(np.ascontiguousarray(values))])
+        for name, values in columns.items()
+    }
+    index = np.arange(rows, dtype="<i8")
+    arrays[ROW_COLUMN] = pa.Array.from_buffers(pa.int64(), rows, [None, pa.py_buffer(index)])
+    return pa.table(arrays)
+
+
+def read_features(path: Path) -> pa.Table:
+    """All columns of the file at ``path``.
+
+    Raises ``BadFeatures`` when it is not there, or is no parquet that can be read to its end.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        # Opened here, so that a missing file is told from a broken one.
+        with path.open("rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as file:
+            return file.read(use_threads=file.metadata.num_rows >= _ROWS_WORTH_THREADS)
+    except FileNotFoundError as error:
+        raise BadFeatures(f"{path}: no such file; make the cache again with `bisect-cache generate`") from error
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        raise BadFeatures(
+            f"{path}: not a parquet file that can be read ({_first_line(error)}); restore it from version control, "
+            f"or make the cache again with `bisect-cache generate`"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".")[:200] if lines else type(error).__name__

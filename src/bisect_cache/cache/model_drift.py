@@ -1,0 +1,208 @@
+"""How two ONNX models differ, part by part: metadata, IR version, opset, interface, graph, weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bisect_cache.cache.drift import Finding, Kind, Severity
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, TensorProto
+
+_METADATA = ("producer_name", "producer_version", "domain", "model_version", "doc_string")
+_SHOWN = 6
+
+
+def compare_models(file: str, committed: bytes, regenerated: bytes) -> list[Finding]:
+    """What differs between two models of one name; nothing where their bytes are equal.
+
+    A committed file that is no ONNX model is one finding of kind ``corrupt``. Bytes that differ while every part
+    is equal are kind ``writer``: the serialiser's doing.
+    """
+    if committed == regenerated:
+        return []
+    before, now = _parsed(committed), _parsed(regenerated)
+    if before is None or now is None:
+        return [
+            Finding(
+                file,
+                "corrupt",
+                "error",
+                "not an ONNX model that can be parsed; restore it from version control",
+            )
+        ]
+    found = [
+        Finding(file, kind, severity, f"{'; '.join(details)}. {_WAY_OUT}")
+        for kind, severity, details in (
+            _part("metadata", "warning", _metadata(before, now)),
+            _part("ir-version", "warning", _ir_version(before, now)),
+            _part("opset", "error", _opsets(before, now)),
+            _part("interface", "error", _interface(before.graph, now.graph)),
+            _part("graph", "error", _graph(before, now)),
+            _part("weights", "error", _weights(before.graph, now.graph)),
+        )
+        if details
+    ]
+    return found or [
+        Finding(
+            file,
+            "writer",
+            "notice",
+            f"{len(committed)} bytes are committed, {len(regenerated)} regenerated, and every part of the model is "
+            f"equal: the serialiser's doing. Regenerate when convenient.",
+        )
+    ]
+
+
+_WAY_OUT = (
+    "Restore the file from version control; if the change is meant, run `bisect-cache generate` and commit the result."
+)
+
+
+def _part(kind: Kind, severity: Severity, details: Iterator[str]) -> tuple[Kind, Severity, list[str]]:
+    listed = list(details)
+    if len(listed) > _SHOWN:
+        listed = [*listed[:_SHOWN], f"and {len(listed) - _SHOWN} more"]
+    return kind, severity, listed
+
+
+def _parsed(data: bytes) -> ModelProto | None:
+    from google.protobuf.message import DecodeError
+    from onnx import ModelProto
+
+    model = ModelProto()
+    try:
+        model.ParseFromString(data)
+    except (DecodeError, RecursionError):
+        return None
+    return model if model.HasField("graph") else None
+
+
+def _metadata(before: ModelProto, now: ModelProto) -> Iterator[str]:
+    for name in _METADATA:
+        old, new = getattr(before, name), getattr(now, name)
+        if old != new:
+            yield f"{name} is {old!r:.80}, regenerated {new!r:.80}"
+    old_props = {prop.key: prop.value for prop in before.metadata_props}
+    new_props = {prop.key: prop.value for prop in now.metadata_props}
+    for key in sorted(old_props.keys() | new_props.keys()):
+        if old_props.get(key) != new_props.get(key):
+            yield f"metadata_props[{key!r:.80}] differs"
+    if before.graph.name != now.graph.name:
+        yield f"the graph's name is {before.graph.name!r:.80}, regenerated {now.graph.name!r:.80}"
+    if before.graph.doc_string != now.graph.doc_string:
+        yield "the graph's doc string differs"
+
+
+def _ir_version(before: ModelProto, now: ModelProto) -> Iterator[str]:
+    if before.ir_version != now.ir_version:
+        yield f"IR version is {before.ir_version}, regenerated {now.ir_version}"
+
+
+def _opsets(before: ModelProto, now: ModelProto) -> Iterator[str]:
+    old = {opset.domain or "ai.onnx": opset.version for opset in before.opset_import}
+    new = {opset.domain or "ai.onnx": opset.version for opset in now.opset_import}
+    for domain in sorted(old.keys() | new.keys()):
+        if old.get(domain) != new.get(domain):
+            yield f"opset {domain} is {old.get(domain, 'absent')}, regenerated {new.get(domain, 'absent')}"
+
+
+def _interface(before: GraphProto, now: GraphProto) -> Iterator[str]:
+    for what, old_side, new_side in (
+        ("input", before.input, now.input),
+        ("output", before.output, now.output),
+    ):
+        old = [_value_info(value) for value in old_side]
+        new = [_value_info(value) for value in new_side]
+        if old != new:
+            yield f"{what}s are {', '.join(old) or 'none'}, regenerated {', '.join(new) or 'none'}"
+
+
+def _value_info(value: Any) -> str:
+    from onnx import TensorProto
+
+    tensor = value.type.tensor_type
+    if not value.type.HasField("tensor_type"):
+        return f"{value.name} (no tensor)"
+    kind = TensorProto.DataType.Name(tensor.elem_type) if tensor.elem_type in TensorProto.DataType.values() else "?"
+    shape = [d.dim_param or (str(d.dim_value) if d.HasField("dim_value") else "?") for d in tensor.shape.dim]
+    return f"{value.name} {kind} [{', '.join(shape)}]"
+
+
+def _graph(before: ModelProto, now: ModelProto) -> Iterator[str]:
+    for position, (old, new) in enumerate(zip_longest(before.graph.node, now.graph.node)):
+        if old is None or new is None:
+            yield f"{len(before.graph.node)} nodes, regenerated {len(now.graph.node)}"
+            return
+        if _canonical(old) == _canonical(new):
+            continue
+        shape = [f"{n.op_type}({', '.join(n.input)})" for n in (old, new)]
+        yield (
+            f"node {position} is {shape[0]}, regenerated {shape[1]}"
+            if shape[0] != shape[1]
+            else (f"node {position} ({old.op_type}) differs in its {_node_difference(old, new)}")
+        )
+    for name in ("functions", "training_info"):
+        if [_canonical(part) for part in getattr(before, name)] != [_canonical(part) for part in getattr(now, name)]:
+            yield f"{name} differ"
+    for name in ("value_info", "quantization_annotation", "sparse_initializer"):
+        old_parts, new_parts = getattr(before.graph, name), getattr(now.graph, name)
+        if [_canonical(part) for part in old_parts] != [_canonical(part) for part in new_parts]:
+            yield f"{name} differ"
+
+
+def _node_difference(old: Any, new: Any) -> str:
+    if list(old.output) != list(new.output):
+        return "outputs"
+    if [_canonical(a) for a in old.attribute] != [_canonical(a) for a in new.attribute]:
+        return "attributes"
+    return "name or doc string"
+
+
+def _canonical(message: Any) -> bytes:
+    return bytes(message.SerializeToString(deterministic=True))
+
+
+def _weights(before: GraphProto, now: GraphProto) -> Iterator[str]:
+    old = {tensor.name: tensor for tensor in before.initializer}
+    new = {tensor.name: tensor for tensor in now.initializer}
+    for name in [*new, *(name for name in old if name not in new)]:
+        if name not in old:
+            yield f"initialiser {name!r:.80} is not in the committed model"
+        elif name not in new:
+            yield f"initialiser {name!r:.80} is only in the committed model"
+        elif difference := _tensor_difference(old[name], new[name]):
+            yield f"initialiser {name!r:.80}: {difference}"
+
+
+def _tensor_difference(old: TensorProto, new: TensorProto) -> str | None:
+    if (old.data_type, list(old.dims)) != (new.data_type, list(new.dims)):
+        return f"shape {list(old.dims)} or type differs from the regenerated {list(new.dims)}"
+    if _canonical(old) == _canonical(new):
+        return None
+    a, b = _values(old), _values(new)
+    if a is None or b is None:
+        return "its data differs"
+    if a.tobytes() == b.tobytes():
+        return None
+    if a.dtype.kind not in "fiu":
+        return "its data differs"
+    with np.errstate(invalid="ignore", over="ignore"):
+        distance = np.abs(a.astype(np.float64) - b.astype(np.float64))
+    return f"{int(np.count_nonzero(a != b))} of {a.size} values differ, largest difference {float(distance.max()):.3g}"
+
+
+def _values(tensor: TensorProto) -> Any:
+    from onnx import TensorProto as Proto
+    from onnx import numpy_helper
+
+    if tensor.data_location == Proto.EXTERNAL:
+        return None
+    try:
+        return numpy_helper.to_array(tensor)
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,372 @@
+"""A labelled table: its columns are known once it is open, its values are read when a recipe asks for them.
+
+CSV and JSON are read with the standard library: a value comes out as the text that stands in the file (an id
+007 keeps its zeros, a number is rounded once), a row that is too short or too long is an error, and no
+library's version has a say in any of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import math
+import stat
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+Values = NDArray[np.float64] | Sequence[object]
+"""A column as it was read, N values; missing ones are NaN in an array and ``None`` in a sequence."""
+
+_TARGETS = ("mos", "dmos", "target", "score")
+_CONTENTS = ("content", "content_id")
+_MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none"})
+_LARGEST_JSON = 256 << 20
+_MOST_ROWS = 100_000_000
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class LabelledTable:
+    """A table that was opened: its columns, and the way to their values."""
+
+    path: Path
+    columns: tuple[str, ...]
+    read: Callable[[Sequence[str]], dict[str, Values]]
+    """The values of some of ``columns``, and no others, by name; raises ``BadSource``."""
+
+
+def open_table(path: Path, key: str = "key") -> LabelledTable:
+    """Open a parquet, CSV or JSON table, told apart by its suffix.
+
+    CSV is UTF-8 with commas and a header. JSON is a list of objects, an object with one such list in it, or an
+    object of objects, whose names then are the column ``key`` (unless the objects have that column themselves).
+
+    Raises ``SourceAbsent`` when it is not there, ``BadSource`` when it cannot be used.
+    """
+    _expect_file(path)
+    suffix = path.suffix.lower()
+    if suffix in {".parquet", ".pq"}:
+        table = _open_parquet(path)
+    elif suffix == ".csv":
+        table = _open_csv(path)
+    elif suffix == ".json":
+        table = _open_json(path, key)
+    else:
+        raise BadSource(
+            f"{path}: is none of .parquet, .csv and .json by its name; convert it to one of them or rename it"
+        )
+    twice = repeated(table.columns)
+    if twice:
+        raise BadSource(f"{path}: names columns more than once: {listed(twice)}; rename or drop the second of each")
+    return table
+
+
+def target_column(table: LabelledTable, wanted: str | None) -> str:
+    """The target's column: ``wanted``, or the first there is of mos, dmos, target and score.
+
+    A name is matched as it is written, and failing that without regard to case. Raises ``BadSource``.
+    """
+    found = _first(table, (wanted,) if wanted is not None else _TARGETS)
+    if found is None:
+        asked = repr(wanted) if wanted is not None else f"one of {', '.join(_TARGETS)}"
+        raise BadSource(
+            f"{table.path}: has no target column {asked}; its columns are {listed(table.columns, 40)}: name the one "
+            f"with the scores with --target"
+        )
+    return found
+
+
+def content_column(table: LabelledTable, wanted: str | None) -> str | None:
+    """The content's column: ``wanted``, or the first there is of content and content_id, or none.
+
+    Names are matched as in ``target_column``. Raises ``BadSource`` when ``wanted`` is not there.
+    """
+    found = _first(table, (wanted,) if wanted is not None else _CONTENTS)
+    if found is None and wanted is not None:
+        raise BadSource(
+            f"{table.path}: has no content column {wanted!r}; its columns are {listed(table.columns, 40)}: name one of "
+            f"them with --content, or leave --content out"
+        )
+    return found
+
+
+def key_column(table: LabelledTable, wanted: str) -> str:
+    """The column that names a clip, matched as in ``target_column``. Raises ``BadSource`` when it is not there."""
+    found = _first(table, (wanted,))
+    if found is None:
+        raise BadSource(
+            f"{table.path}: has no key column {wanted!r}; its columns are {listed(table.columns, 40)}: name the one "
+            f"that identifies a clip with --key"
+        )
+    return found
+
+
+def numbers(table: LabelledTable, column: str, values: Values) -> NDArray[np.float64]:
+    """A column as numbers, shape (N,), float64, NaN where a value is missing.
+
+    A number may be written as text ("3.5"). Raises ``BadSource`` with the rows and values that are none.
+    """
+    if isinstance(values, np.ndarray):
+        return values
+    return np.array(_converted(table, column, values, _number, "numbers"), np.float64)
+
+
+def texts(table: LabelledTable, column: str, values: Values) -> list[str | None]:
+    """A column as N strings, ``None`` where a value is missing or blank; whole numbers are written without a point.
+
+    Raises ``BadSource`` with the rows and values that are neither text nor a number.
+    """
+    return _converted(table, column, values.tolist() if isinstance(values, np.ndarray) else values, _text, "names")
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """The names that stand more than once, each named once, in order."""
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def listed(names: Iterable[object], limit: int = 10) -> str:
+    """The first names, quoted, and how many more there are: for messages, so nothing in it is printed raw."""
+    quoted = [_quoted(name) for name in names]
+    more = f" and {len(quoted) - limit} more" if len(quoted) > limit else ""
+    return ", ".join(quoted[:limit]) + more
+
+
+def _quoted(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 160 else f"{text[:157]}..."
+
+
+def _first(table: LabelledTable, candidates: Iterable[str]) -> str | None:
+    for candidate in candidates:
+        if candidate in table.columns:
+            return candidate
+        folded = candidate.casefold()
+        alike = [column for column in table.columns if column.strip().casefold() == folded]
+        if len(alike) > 1:
+            raise BadSource(
+                f"{table.path}: columns {listed(alike)} could all be {candidate!r}; say which with its exact name"
+            )
+        if alike:
+            return alike[0]
+    return None
+
+
+def _converted(
+    table: LabelledTable, column: str, values: Sequence[object], convert: Callable[[object], _T], kind: str
+) -> list[_T]:
+    converted: list[_T] = []
+    wrong: list[tuple[int, object]] = []
+    for row, value in enumerate(values):
+        try:
+            converted.append(convert(value))
+        except ValueError:
+            wrong.append((row, value))
+    if wrong:
+        shown = ", ".join(f"row {row} {_quoted(value)}" for row, value in wrong[:10])
+        more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+        raise BadSource(
+            f"{table.path}: column {column!r} must hold {kind} and does not in {len(wrong)} of {len(values)} rows "
+            f"(counted from 0): {shown}{more}; repair the values or choose another column"
+        )
+    return converted
+
+
+def _number(value: object) -> float:
+    if value is None:
+        return float("nan")
+    if isinstance(value, str):
+        text = value.strip()
+        if text.lower() in _MISSING:
+            return float("nan")
+        if "_" in text or not text.isascii():  # float() takes 1_000 and digits of other scripts
+            raise ValueError(value)
+        return float(text)
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise ValueError(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, str):
+        value.encode()  # a lone surrogate out of JSON cannot be written; UnicodeEncodeError is a ValueError
+        return value if value.strip() else None
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise ValueError(value)
+    return str(value)
+
+
+def _expect_file(path: Path) -> None:
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceAbsent(f"{path}: is not there; put the file in place or correct its path") from error
+    except (OSError, ValueError) as error:
+        raise BadSource(f"{path}: cannot be read ({error}); correct its path or its permissions") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise BadSource(f"{path}: is not a file; name a .parquet, .csv or .json file")
+    if found.st_size == 0:
+        raise BadSource(f"{path}: is empty (0 bytes); put the table in its place")
+
+
+# Parquet
+
+
+def _open_parquet(path: Path) -> LabelledTable:
+    with _parquet(path) as file:
+        columns = tuple(file.schema_arrow.names)
+        rows = file.metadata.num_rows
+    if rows > _MOST_ROWS:
+        raise BadSource(f"{path}: has {rows} rows, more than the {_MOST_ROWS} a cache can hold; take a sample of them")
+    return LabelledTable(path, columns, lambda names: _parquet_columns(path, names))
+
+
+def _parquet_columns(path: Path, names: Sequence[str]) -> dict[str, Values]:
+    import pyarrow as pa
+
+    values: dict[str, Values] = {}
+    with _parquet(path) as file:
+        table = file.read(columns=list(names))
+        for name in names:
+            column = table.column(name)
+            if pa.types.is_floating(column.type):
+                values[name] = column.cast(pa.float64()).to_numpy()
+            else:
+                values[name] = column.to_pylist()
+    return values
+
+
+@contextlib.contextmanager
+def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        what_next = "decrypt it first" if "crypt" in reason.lower() else "it may be cut short: write or fetch it again"
+        raise BadSource(f"{path}: cannot be read as parquet ({reason}); {what_next}") from error
+
+
+# CSV
+
+
+def _open_csv(path: Path) -> LabelledTable:
+    rows = _csv_rows(path)
+    _, header = next(rows, (0, None))
+    rows.close()
+    if header is None:
+        raise BadSource(f"{path}: holds nothing but blank lines; put the table in its place")
+    for separator, called in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and separator in header[0]:
+            raise BadSource(f"{path}: its columns are separated by {called}; save it with commas")
+    return LabelledTable(path, tuple(header), lambda names: _csv_columns(path, header, names))
+
+
+def _csv_columns(path: Path, header: list[str], names: Sequence[str]) -> dict[str, Values]:
+    places = [header.index(name) for name in names]
+    columns: list[list[object]] = [[] for _ in names]
+    rows = _csv_rows(path)
+    next(rows, None)
+    for line, row in rows:
+        if len(row) != len(header):
+            raise BadSource(
+                f"{path}: line {line} has {len(row)} values under {len(header)} columns; put values that hold a comma "
+                f'into "quotes", or complete the line'
+            )
+        for column, place in zip(columns, places, strict=True):
+            column.append(row[place])
+    return dict(zip(names, columns, strict=True))
+
+
+def _csv_rows(path: Path) -> Generator[tuple[int, list[str]], None, None]:
+    """(number of its last line, values) of each row that is not blank, the header first."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, strict=True)
+            try:
+                for row in reader:
+                    if row:
+                        yield reader.line_num, row
+            except csv.Error as error:
+                raise BadSource(
+                    f"{path}: is not CSV at line {reader.line_num} ({error}); check the quotes there"
+                ) from error
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, error) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+# JSON
+
+
+def _open_json(path: Path, key: str) -> LabelledTable:
+    objects = _objects(path, _decoded(path), key)
+    columns = tuple(dict.fromkeys(name for each in objects for name in each))
+    return LabelledTable(path, columns, lambda names: {name: [each.get(name) for each in objects] for name in names})
+
+
+def _objects(path: Path, decoded: object, key: str) -> list[dict[str, object]]:
+    if isinstance(decoded, dict):
+        lists = [value for value in decoded.values() if isinstance(value, list)]
+        if len(lists) == 1:
+            decoded = lists[0]
+        elif all(isinstance(value, dict) for value in decoded.values()):
+            decoded = [{key: name, **value} for name, value in decoded.items()]
+    if not isinstance(decoded, list) or not decoded or not all(isinstance(each, dict) for each in decoded):
+        raise BadSource(
+            f"{path}: holds no labels as they are understood: a list of objects, one such list in an object "
+            f'({{"labels": [...]}}), or an object of objects; write it as one of these'
+        )
+    return decoded
+
+
+def _decoded(path: Path) -> object:
+    try:
+        if path.stat().st_size > _LARGEST_JSON:
+            raise BadSource(f"{path}: is larger than {_LARGEST_JSON >> 20} MiB; save the table as parquet")
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_repeats)
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, error) from error
+    except (ValueError, RecursionError) as error:
+        raise BadSource(f"{path}: cannot be read as JSON ({error}); repair it there") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    twice = repeated(name for name, _ in pairs)
+    if twice:
+        raise ValueError(f"names stand twice in one object: {listed(twice)}")
+    return dict(pairs)
+
+
+def _not_utf8(path: Path, error: UnicodeDecodeError) -> BadSource:
+    return BadSource(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8")
+
+
+def _unreadable(path: Path, error: OSError) -> BadSource:
+    return BadSource(f"{path}: cannot be read ({error.strerror or error}); correct its permissions")

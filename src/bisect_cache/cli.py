@@ -1,0 +1,328 @@
+"""The command line. Results go to standard output, tables and progress to standard error."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from bisect_cache import __version__
+from bisect_cache.errors import BisectCacheError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bisect_cache.cache.manifest import Recipe
+    from bisect_cache.report.structs import Report
+    from bisect_cache.runs import Looking
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_WIDTH_WITHOUT_TERMINAL = 160
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 nothing wrong, 1 a regression or drift was found, 2 it could not judge."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    try:
+        commands(prog_name="bisect-cache", standalone_mode=True)
+    except BisectCacheError as error:
+        _fail(str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read the result has gone
+        sys.exit(2)
+    except Exception as error:
+        if os.environ.get("BISECT_CACHE_DEBUG"):
+            raise
+        _fail(
+            f"an error of bisect-cache itself ({type(error).__name__}: {error}). Please report it; with "
+            f"BISECT_CACHE_DEBUG=1 in the environment the whole traceback is shown"
+        )
+    sys.exit(0)
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(2)
+
+
+@click.group(context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name="bisect-cache")
+def commands() -> None:
+    """Which ONNX model was the first to get worse, and is the data it is judged on still what it was?
+
+    A cache is a folder with features, a target (mos) and a manifest that says how it was made. `generate` makes
+    one, `check` finds out whether it still regenerates, `bisect` names the first model of a timeline that does not
+    hold the thresholds. Without --cache and --timeline, a small synthetic cache that ships with the program is used.
+
+    Exit codes: 0 nothing wrong; 1 a regression or drift was found; 2 it could not judge.
+    """
+
+
+@commands.command(context_settings=_CONTEXT)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--table", metavar="FILE", help="Recipe `table`: a labelled feature table, parquet or CSV.")
+@click.option("--reports", metavar="FOLDER", help="Recipe `reports`: a folder of libvmaf JSON reports …")
+@click.option("--labels", metavar="FILE", help="… and a label file, CSV or JSON.")
+@click.option("--key", metavar="COL", help="Column of the labels that names a clip.")
+@click.option(
+    "--report-name",
+    metavar="TEMPLATE",
+    help="Report of a label: '{stem}_vmaf.json'. {key} is the key, {name} its last path component, {stem} the key "
+    "without its ending, and any other column of the labels can be named too.",
+)
+@click.option("--pool", metavar="HOW", help="Frames to one value: mean (default), harmonic_mean, min, percentile:P.")
+@click.option("--target", metavar="COL", help="Column of the scores; default: mos, dmos, target or score.")
+@click.option("--content", metavar="COL", help="Column of the source clip; default: content or content_id, if any.")
+@click.option("--feature", "features", metavar="COL", multiple=True, help="A feature column; repeat for more.")
+@click.option(
+    "--direction", type=click.Choice(["higher-is-better", "lower-is-better"]), help="What the target's values mean."
+)
+@click.option("--scale", metavar="LOW:HIGH", help="The target's scale, such as 1:5.")
+@click.option("--drop-incomplete", is_flag=True, help="Drop rows with missing or infinite values, and record it.")
+@click.option("--allow-missing", is_flag=True, help="Leave out labels without a report and reports without a label.")
+@click.option("--source", metavar="TEXT", help="Where real data came from; recorded in the manifest.")
+@click.option("--commit", metavar="TEXT", help="Commit or version of that source.")
+@click.option("--licence", metavar="TEXT", help="Its licence.")
+@click.option("--citation", metavar="TEXT", help="What to cite.")
+@click.option("--rows", type=int, help="Synthetic: rows (256).")
+@click.option("--models", type=int, help="Synthetic: models (8).")
+@click.option("--features-seed", type=int, help="Synthetic: seed of features and target (20260418).")
+@click.option("--models-seed", type=int, help="Synthetic: seed of the models' weights (20260419).")
+@click.option("--target-noise", type=float, help="Synthetic: standard deviation of the target's noise (0.001).")
+@click.option("--weight-noise", type=float, help="Synthetic: standard deviation of the weights' noise (0.0001).")
+@click.option("--regress-at", type=int, metavar="K", help="Synthetic: model K (from 0) and all after it are bad.")
+def generate(folder: Path, **options: Any) -> None:
+    """Make a cache in DIR: synthetic by default, real with --table or --reports.
+
+    \b
+    bisect-cache generate cache
+    bisect-cache generate cache --regress-at 5
+    bisect-cache generate cache --table clips.parquet --content content_id --scale 1:5
+    bisect-cache generate cache --reports vmaf_reports --labels mos.csv --key video_name \\
+        --target MOS --report-name '{stem}_vmaf.json'
+
+    The cache is written whole or not at all: if this fails, what was in DIR is as it was.
+    """
+    from bisect_cache.cache.generate import generate as make_cache
+
+    recipe = _recipe(folder, {name: value for name, value in options.items() if value not in (None, (), False)})
+    with _progress("reading reports") as progress:
+        manifest = make_cache(folder, recipe, progress)
+    for note in manifest.notes:
+        click.echo(f"note: {note}", err=True)
+    models = len(manifest.files) - 1
+    click.echo(
+        f"{folder}: {manifest.provenance} cache, {manifest.rows} rows, {len(manifest.features)} features"
+        f"{f', {models} models' if models else ''}, {manifest.fingerprint}"
+    )
+
+
+@commands.command(context_settings=_CONTEXT)
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option("--strict", is_flag=True, help="Fail on writer drift too: same content, other bytes.")
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path),
+    help="Where the table, or the folder with reports and labels, lies now.",
+)
+@click.option("--json", "json_file", metavar="FILE", help="Write the report there; - is standard output.")
+def check(folder: Path | None, strict: bool, source: Path | None, json_file: str | None) -> None:
+    """Regenerate the cache in DIR from its recipe and say what differs.
+
+    Writer drift (other bytes, same content) is a notice; everything else is drift and ends with exit code 1.
+    """
+    from bisect_cache.report.terminal import show_check
+    from bisect_cache.runs import broken_check, run_check
+
+    with _reported(json_file, broken_check), _progress("reading reports") as progress:
+        report = run_check(folder, strict=strict, source=source, progress=progress)
+    show_check(report, _console())
+    _finish(report, json_file)
+
+
+@commands.command(context_settings=_CONTEXT)
+@click.argument("paths", metavar="[MODELS]...", nargs=-1)
+@click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="Default: the embedded synthetic one.")
+@click.option(
+    "--timeline",
+    multiple=True,
+    metavar="SPEC",
+    help="files:GLOB or registry:FILE[?FIELD=GLOB]; a bare glob or several paths too. Default: the cache's models.",
+)
+@click.option(
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    metavar="TEXT",
+    help="METRIC OP NUMBER, repeatable, all must hold. Metrics: plcc, srocc, rmse, rmse_mapped. "
+    "Default: 'plcc >= 0.85'.",
+)
+@click.option("--input", "input_name", metavar="NAME", help="The models' input, where several could be meant.")
+@click.option("--output", "output_name", metavar="NAME", help="The models' output, where several could be meant.")
+@click.option(
+    "--sidecar",
+    metavar="TEMPLATE",
+    help="JSON beside each model that lists its features in order, such as '{stem}.json'.",
+)
+@click.option("--time-limit", type=float, default=60.0, show_default=True, help="Seconds that one model may take.")
+@click.option("--memory-limit", type=int, default=8192, show_default=True, help="MiB that one model may take.")
+@click.option("--json", "json_file", metavar="FILE", help="Write the report there; - is standard output.")
+def bisect(
+    paths: tuple[str, ...],
+    cache: Path | None,
+    timeline: tuple[str, ...],
+    thresholds: tuple[str, ...],
+    json_file: str | None,
+    **options: Any,
+) -> None:
+    """Name the first model of a timeline that got worse.
+
+    \b
+    bisect-cache bisect
+    bisect-cache bisect --cache cache --timeline 'files:models/*.onnx' --threshold 'srocc >= 0.9'
+    bisect-cache bisect --cache cache --timeline 'registry:models.json?kind=fr' --json report.json
+    """
+    from bisect_cache.judge.process import Limits
+    from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, parse_thresholds
+    from bisect_cache.runs import BisectRequest, broken_bisect, run_bisect
+
+    request = BisectRequest(
+        cache=cache,
+        timeline=timeline + paths,
+        thresholds=parse_thresholds(thresholds or DEFAULT_THRESHOLDS),
+        input=options["input_name"],
+        output=options["output_name"],
+        sidecar=options["sidecar"],
+        limits=Limits(options["time_limit"], options["memory_limit"] << 20),
+    )
+    with _reported(json_file, lambda error: broken_bisect(error, request)), _looking() as looking:
+        report = run_bisect(request, looking)
+    from bisect_cache.report.terminal import show_bisect
+
+    show_bisect(report, _console())
+    _finish(report, json_file)
+
+
+@commands.command(context_settings=_CONTEXT)
+@click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
+def timeline(specs: tuple[str, ...]) -> None:
+    """List the models of a timeline, oldest first, with where each comes from. Judges nothing."""
+    from bisect_cache.timeline.spec import open_timeline
+
+    opened = open_timeline(specs)
+    width = max((len(checkpoint.label) for checkpoint in opened.checkpoints), default=0)
+    for index, checkpoint in enumerate(opened.checkpoints):
+        origin = "  ".join(f"{name}={value}" for name, value in checkpoint.origin.items())
+        click.echo(f"{index:>5}  {checkpoint.label:<{width}}  {origin}".rstrip())
+    for note in opened.notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def _recipe(folder: Path, given: dict[str, Any]) -> Recipe:
+    """The recipe that these options name; options of another recipe are refused, not ignored."""
+    from msgspec import ValidationError, convert
+
+    from bisect_cache.cache.manifest import Origin, Reports, Synthetic, Table
+
+    origin = {name: given.pop(name) for name in ("source", "commit", "licence", "citation") if name in given}
+    if "scale" in given:
+        given["scale"] = _scale(given["scale"])
+    paths = {name: _relative(given[name], folder) for name in ("table", "reports", "labels") if name in given}
+    kind: type[Recipe] = Table if "table" in given else Reports if "reports" in given else Synthetic
+    foreign = [name for name in given if name not in kind.__struct_fields__]
+    if foreign or (origin and kind is Synthetic):
+        names = ", ".join(f"--{name.replace('_', '-').replace('features', 'feature')}" for name in foreign or origin)
+        raise click.UsageError(f"{names} does not go with the recipe '{kind.__name__.lower()}'")
+    missing = [name for name in ("labels", "key", "report_name") if kind is Reports and name not in given]
+    if missing:
+        raise click.UsageError(f"--reports also needs {', '.join('--' + name.replace('_', '-') for name in missing)}")
+    fields = given | paths | ({"origin": Origin(**origin)} if origin else {})
+    try:
+        return convert({"kind": kind.__struct_config__.tag} | fields, kind)
+    except ValidationError as error:
+        raise click.UsageError(f"{error}") from error
+
+
+def _relative(path: str, folder: Path) -> str:
+    """A path as a recipe keeps it: relative to the cache's folder, with forward slashes."""
+    return Path(os.path.relpath(os.path.realpath(path), os.path.realpath(folder))).as_posix()
+
+
+def _scale(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(end) for end in text.split(":"))
+    except ValueError:
+        raise click.BadParameter(f"'{text}' is not LOW:HIGH, such as 1:5", param_hint="--scale") from None
+    if not low < high:
+        raise click.BadParameter(f"'{text}': {low:g} is not below {high:g}", param_hint="--scale")
+    return low, high
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDTH_WITHOUT_TERMINAL)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=_console(), transient=True) as bar:
+        task = bar.add_task(what, total=None, visible=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+
+
+@contextmanager
+def _looking() -> Iterator[Looking]:
+    """Which model is being judged, on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _label, _before: None
+        return
+    from rich.markup import escape
+
+    with _console().status("starting") as status:
+        yield lambda label, before: status.update(f"judging {escape(label)} ({before} looked at)")
+
+
+@contextmanager
+def _reported(json_file: str | None, broken: Callable[[BisectCacheError], Report]) -> Iterator[None]:
+    """A run that could not judge leaves a report that says so, never the one of an earlier run."""
+    try:
+        yield
+    except BisectCacheError as error:
+        if json_file:
+            _write_report(broken(error), json_file)
+        raise
+
+
+def _finish(report: Report, json_file: str | None) -> NoReturn:
+    from bisect_cache.report.structs import EXIT_CODES
+    from bisect_cache.report.terminal import printable
+
+    if json_file:
+        _write_report(report, json_file)
+    if json_file != "-":
+        click.echo(f"{report.outcome}: {printable(report.verdict)}")
+    sys.exit(EXIT_CODES[report.outcome])
+
+
+def _write_report(report: Report, json_file: str) -> None:
+    from bisect_cache.files import write_whole
+    from bisect_cache.report.structs import encode_report
+
+    if json_file == "-":
+        sys.stdout.buffer.write(encode_report(report))
+        sys.stdout.flush()
+    else:
+        write_whole(Path(json_file), encode_report(report))

@@ -1,0 +1,135 @@
+"""One checkpoint, one judgement: read it, predict in the worker, measure, compare with the thresholds."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from bisect_cache.cache.opened import Cache
+from bisect_cache.files import sha256_of
+from bisect_cache.judge.feeding import NORMALISATION, names_in
+from bisect_cache.judge.metrics import metrics, target_side
+from bisect_cache.judge.process import Lost, Worker
+from bisect_cache.judge.protocol import Features, Model, Predictions, Untestable
+from bisect_cache.judge.thresholds import Threshold, broken
+from bisect_cache.judge.verdict import Verdict
+from bisect_cache.timeline.interface import CannotRead, Checkpoint
+
+_ROWS_WORTH_THREADS = 10_000
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was found of one checkpoint."""
+
+    verdict: Verdict
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    reason: str | None = None
+    """Why it is bad (the thresholds it does not hold) or untestable."""
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Which input and output to use, where a model has several that could be meant."""
+
+    input: str | None = None
+    output: str | None = None
+
+
+class Judge:
+    """Judges checkpoints against one cache, with one worker that it replaces when a model brings it down."""
+
+    def __init__(self, worker: Worker, cache: Cache, thresholds: Sequence[Threshold], ports: Ports) -> None:
+        """Give the features to ``worker``. Raises ``CannotStart`` when it did not come up."""
+        self._worker = worker
+        self._features = Features(cache.rows, cache.columns, threads_for(cache.rows))
+        self._matrix = memoryview(cache.features.data)
+        self._target = target_side(cache.target)
+        self._thresholds = thresholds
+        self._ports = ports
+        self.onnxruntime = worker.hello().onnxruntime
+        worker.give(self._features, self._matrix)
+
+    def judge(self, checkpoint: Checkpoint) -> Judgement:
+        """Judge one checkpoint; whatever is wrong with it becomes its reason.
+
+        Raises ``CannotStart`` when a worker that was lost cannot be replaced.
+        """
+        start = time.perf_counter()
+        try:
+            judgement = self._judge(checkpoint)
+        except (CannotRead, Lost) as error:
+            judgement = _untestable(str(error))
+        return replace(judgement, seconds=time.perf_counter() - start)
+
+    def _judge(self, checkpoint: Checkpoint) -> Judgement:
+        data = checkpoint.files.model()
+        if checkpoint.sha256 and (actual := sha256_of(data)) != checkpoint.sha256:
+            return _untestable(
+                f"its sha256 is {actual[:12]}…, the registry says {checkpoint.sha256[:12]}…: it is another file"
+            )
+        names, notes = _sidecar(checkpoint)
+        answer, body = self._predict(checkpoint, data, names)
+        if isinstance(answer, Untestable):
+            return _untestable(answer.reason)
+        if answer.note:
+            notes = (*notes, answer.note)
+        return replace(self._measured(np.frombuffer(body, answer.dtype)), notes=notes)
+
+    def _predict(
+        self, checkpoint: Checkpoint, data: bytes, names: tuple[str, ...] | None
+    ) -> tuple[Predictions | Untestable, bytearray]:
+        if not self._worker.alive:
+            self._worker.restart()
+            self._worker.hello()
+            self._worker.give(self._features, self._matrix)
+        model = Model(self._ports.input, self._ports.output, names)
+        return self._worker.predict(model, data, checkpoint.files.beside)
+
+    def _measured(self, predictions: np.ndarray[tuple[int], np.dtype[np.floating]]) -> Judgement:
+        if predictions.size != self._features.rows:
+            return _untestable(f"gave {predictions.size} predictions for {self._features.rows} rows")
+        wrong = np.flatnonzero(~np.isfinite(predictions))
+        if wrong.size:
+            return _untestable(
+                f"predicts NaN or infinity for {wrong.size} of {predictions.size} rows (first: row {wrong[0]})"
+            )
+        if np.all(predictions == predictions[0]):
+            return _untestable(f"predicts {predictions[0]:g} for every row: a constant has no correlation")
+        measured = metrics(predictions, self._target)
+        failed = broken(self._thresholds, measured)
+        reason = "; ".join(f"{threshold} does not hold" for threshold in failed) or None
+        return Judgement("bad" if failed else "good", measured, reason)
+
+
+def threads_for(rows: int) -> int:
+    """How many threads pay for themselves: on many rows all that this process may use, on few rows one."""
+    if rows < _ROWS_WORTH_THREADS:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _sidecar(checkpoint: Checkpoint) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """The order of features that a declared sidecar lists, and what a reader must be told of it."""
+    if checkpoint.sidecar is None:
+        return None, ()
+    try:
+        document = json.loads(checkpoint.files.beside(checkpoint.sidecar))
+    except (ValueError, RecursionError) as error:
+        raise CannotRead(f"its sidecar {checkpoint.sidecar} is no JSON ({error})") from error
+    if not isinstance(document, dict):
+        raise CannotRead(f"its sidecar {checkpoint.sidecar} is no JSON object")
+    keys = [key for key in NORMALISATION if key in document]
+    notes = (f"its sidecar lists {', '.join(keys)}, which was not applied",) if keys else ()
+    return names_in(document), notes
+
+
+def _untestable(reason: str) -> Judgement:
+    return Judgement("untestable", reason=reason)

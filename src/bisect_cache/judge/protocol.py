@@ -1,0 +1,75 @@
+"""What parent and worker say to each other: validated JSON and plain bytes, never pickles.
+
+A message is the length of its head (4 bytes, little-endian), the length of its body (8 bytes, little-endian),
+the head (JSON, one of the structs below) and the body (raw bytes: a matrix, a model, predictions).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+LENGTHS = struct.Struct("<IQ")
+LARGEST_HEAD = 1 << 20
+LARGEST_BODY = 1 << 36
+
+
+class Features(Struct, frozen=True, tag="features"):
+    """Parent to worker, once: body is the float32 matrix (rows, columns), C order, little-endian."""
+
+    rows: Annotated[int, Meta(ge=1)]
+    columns: tuple[str, ...]
+    threads: Annotated[int, Meta(ge=1)]
+    """How many threads ONNX Runtime may use inside one model."""
+
+
+class Model(Struct, frozen=True, tag="model"):
+    """Parent to worker: predict with the model in the body. Answered by Wants, Predictions or Untestable."""
+
+    input: str | None = None
+    output: str | None = None
+    feature_names: tuple[str, ...] | None = None
+    """What a declared sidecar says of the order of features; else the model's own metadata is asked."""
+
+
+class File(Struct, frozen=True, tag="file"):
+    """Parent to worker, in answer to Wants: body is the file's bytes."""
+
+
+class Hello(Struct, frozen=True, tag="hello"):
+    """Worker to parent, once ready: its ONNX Runtime's version."""
+
+    onnxruntime: str
+
+
+class Wants(Struct, frozen=True, tag="wants"):
+    """Worker to parent: the model names a file beside it."""
+
+    location: str
+
+
+class Predictions(Struct, frozen=True, tag="predictions"):
+    """Worker to parent: body is the predictions (rows,), little-endian."""
+
+    dtype: Literal["<f4", "<f8"]
+    note: str | None = None
+    """What was done to feed the model, where that is worth saying."""
+
+
+class Untestable(Struct, frozen=True, tag="untestable"):
+    """Worker to parent: this model cannot be judged, and why."""
+
+    reason: str
+
+
+ToWorker = Features | Model | File
+ToParent = Hello | Wants | Predictions | Untestable
+
+
+def packed(head: ToWorker | ToParent, body_length: int) -> bytes:
+    """Lengths and head, ready to be followed by a body of ``body_length`` bytes."""
+    encoded = msgspec.json.encode(head)
+    return LENGTHS.pack(len(encoded), body_length) + encoded

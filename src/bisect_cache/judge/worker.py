@@ -1,0 +1,233 @@
+"""The worker: the only process that loads a model. It reads messages, predicts, and answers.
+
+Started by ``process.py``; whatever a model does to it (a crash, endless work, all of its memory) happens to a
+process that holds nothing but features and can be replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from io import BufferedReader, BufferedWriter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from bisect_cache.judge.feeding import CannotFeed, Feed, Port, names_in, plan
+from bisect_cache.judge.protocol import (
+    LARGEST_BODY,
+    LARGEST_HEAD,
+    LENGTHS,
+    Features,
+    File,
+    Hello,
+    Model,
+    Predictions,
+    ToParent,
+    ToWorker,
+    Untestable,
+    Wants,
+    packed,
+)
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+Fetch = Callable[[str], bytes]
+_LONGEST_REASON = 600
+_HEADS = msgspec.json.Decoder(ToWorker)
+
+
+class _Refused(Exception):
+    """This model cannot be judged, and why."""
+
+
+def main(memory: int) -> None:
+    """Serve until the parent closes its end; ``memory`` is the address space in bytes, 0 for no limit."""
+    requests, answers = _private_pipes()
+    _limit(memory)
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(4)
+    _send(answers, Hello(onnxruntime.__version__))
+    _silence(2)  # until here it told the parent why the worker could not start
+    given, matrix = Features(1, (), 1), np.zeros((1, 0), np.float32)
+    for head, body in _messages(requests):
+        if isinstance(head, Features):
+            given, matrix = head, np.frombuffer(body, "<f4").reshape(head.rows, len(head.columns))
+        elif isinstance(head, Model):
+            fetch = partial(_fetch, requests, answers)
+            _send(answers, *_answer(head, body, given, matrix, fetch))
+
+
+def _private_pipes() -> tuple[BufferedReader, BufferedWriter]:
+    """The two pipes, out of reach of whatever prints to standard output or reads standard input."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    _silence(0, 1)
+    return requests, answers
+
+
+def _silence(*descriptors: int) -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in descriptors:
+        os.dup2(null, descriptor)
+    os.close(null)
+
+
+def _limit(memory: int) -> None:
+    try:
+        import resource
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if memory:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
+def _messages(requests: BufferedReader) -> Iterator[tuple[ToWorker, bytearray]]:
+    while len(lengths := requests.read(LENGTHS.size)) == LENGTHS.size:
+        head_length, body_length = LENGTHS.unpack(lengths)
+        if head_length > LARGEST_HEAD or body_length > LARGEST_BODY:
+            sys.exit("a message larger than any message")
+        head = _HEADS.decode(requests.read(head_length))
+        body = bytearray(body_length)
+        if requests.readinto(body) != body_length:
+            return
+        yield head, body
+
+
+def _send(answers: BufferedWriter, head: ToParent, body: bytes | memoryview = b"") -> None:
+    answers.write(packed(head, len(body)))
+    answers.write(body)
+    answers.flush()
+
+
+def _fetch(requests: BufferedReader, answers: BufferedWriter, location: str) -> bytes:
+    """A file that the model names, asked of the parent."""
+    _send(answers, Wants(location))
+    reply, body = next(_messages(requests), (None, bytearray()))
+    if not isinstance(reply, File):
+        sys.exit("the parent did not answer")
+    return bytes(body)
+
+
+def _answer(
+    head: Model, model: bytearray, given: Features, matrix: NDArray[np.float32], fetch: Fetch
+) -> tuple[ToParent, bytes]:
+    try:
+        session = _session(bytes(model), given.threads, fetch)
+        feed = _plan(session, head, given.columns)
+        predictions = _predict(session, feed, matrix)
+    except (CannotFeed, _Refused) as refusal:
+        return Untestable(str(refusal)[:_LONGEST_REASON]), b""
+    except MemoryError:
+        return Untestable("ran out of memory"), b""
+    except Exception as error:  # ONNX Runtime raises its own kinds, and plain RuntimeError, for what a model holds
+        return Untestable(_said(error)), b""
+    note = f"fed in batches of {feed.batch}, which the model fixes" if feed.batch else None
+    return Predictions("<f4" if predictions.itemsize == 4 else "<f8", note), predictions.tobytes()
+
+
+def _session(model: bytes, threads: int, fetch: Fetch) -> ort.InferenceSession:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # No fusions: what is judged is the graph as it was committed.
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.log_severity_level = 4
+    files = {location: fetch(location) for location in external_locations(model)}
+    if files:
+        options.add_external_initializers_from_files_in_memory(
+            list(files), list(files.values()), [len(data) for data in files.values()]
+        )
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def external_locations(model: bytes) -> list[str]:
+    """The files beside it that a model names for its weights, each once, in order.
+
+    A model that names one holds the key ``location``; only then is onnx imported to look closely.
+    """
+    if b"location" not in model:
+        return []
+    from google.protobuf.message import DecodeError
+    from onnx import ModelProto
+
+    proto = ModelProto()
+    try:
+        proto.ParseFromString(model)
+    except DecodeError as error:
+        raise _Refused("is no ONNX model that can be parsed") from error
+    return list(dict.fromkeys(_located([proto])))
+
+
+def _located(messages: Iterable[Any]) -> Iterator[str]:
+    """Locations of external data in these messages and in all that they hold: subgraphs, functions, attributes."""
+    from onnx import TensorProto
+
+    for message in messages:
+        if isinstance(message, TensorProto) and message.data_location == TensorProto.EXTERNAL:
+            yield from (entry.value for entry in message.external_data if entry.key == "location")
+        elif not isinstance(message, TensorProto):
+            for field, value in message.ListFields():
+                if field.message_type is not None:
+                    yield from _located([value] if hasattr(value, "ListFields") else value)
+
+
+def _plan(session: ort.InferenceSession, head: Model, columns: tuple[str, ...]) -> Feed:
+    names = head.feature_names or names_in(session.get_modelmeta().custom_metadata_map)
+    return plan(
+        [_port(node) for node in session.get_inputs()],
+        [_port(node) for node in session.get_outputs()],
+        columns,
+        names=names,
+        wanted_input=head.input,
+        wanted_output=head.output,
+    )
+
+
+def _port(node: Any) -> Port:
+    shape = node.shape
+    sizes = tuple(size if isinstance(size, int) and size > 0 else None for size in shape) if shape else None
+    return Port(node.name, node.type, sizes)
+
+
+def _predict(session: ort.InferenceSession, feed: Feed, features: NDArray[np.float32]) -> NDArray[Any]:
+    matrix = features
+    if feed.columns != tuple(range(features.shape[1])):
+        matrix = features[:, feed.columns]
+    matrix = np.ascontiguousarray(matrix, np.dtype(feed.dtype))
+    rows = len(matrix)
+    if feed.batch is None or feed.batch == rows:
+        return _scores(session.run([feed.output], {feed.input: matrix})[0], rows)
+    short = -rows % feed.batch
+    if short:
+        matrix = np.concatenate([matrix, np.repeat(matrix[-1:], short, axis=0)])
+    parts = [
+        _scores(session.run([feed.output], {feed.input: matrix[start : start + feed.batch]})[0], feed.batch)
+        for start in range(0, len(matrix), feed.batch)
+    ]
+    return np.concatenate(parts)[:rows]
+
+
+def _scores(output: Any, rows: int) -> NDArray[Any]:
+    if not isinstance(output, np.ndarray) or output.dtype.kind != "f":
+        raise _Refused(
+            f"gives {getattr(output, 'dtype', type(output).__name__)} where a floating-point score must come"
+        )
+    if output.size != rows or output.shape not in {(rows,), (rows, 1)}:
+        raise _Refused(f"gives scores of shape {list(output.shape)} for {rows} rows; [N] or [N, 1] is needed")
+    return output.reshape(rows).astype("<f8" if output.dtype.itemsize > 4 else "<f4", copy=False)
+
+
+def _said(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if "bad allocation" in text or "bad_alloc" in text or "Failed to allocate memory" in text:
+        return "ran out of memory"
+    return f"ONNX Runtime refuses it: {text or type(error).__name__}"[:_LONGEST_REASON]

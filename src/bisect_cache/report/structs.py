@@ -1,0 +1,125 @@
+"""The report: what a run leaves for people and programs. Every surface is rendered from it and from nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from bisect_cache.cache.drift import CheckOutcome, Finding
+from bisect_cache.cache.manifest import Provenance
+from bisect_cache.judge.verdict import Verdict
+from bisect_cache.search import Crossing, Outcome
+
+BisectOutcome = Outcome | Literal["wiring-broke"]
+Index = Annotated[int, Meta(ge=0)]
+
+
+class CacheFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """The data that models were judged on."""
+
+    path: str
+    provenance: Provenance
+    rows: Index
+    contents: Index | None
+    fingerprint: str
+
+
+class TimelineFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """The models that were to be judged."""
+
+    source: str
+    length: Index
+
+
+class CheckpointFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """One checkpoint by name."""
+
+    index: Index
+    label: str
+    origin: dict[str, str] = {}
+    """Where it came from: file, entry, date, version …"""
+
+
+class Step(Struct, frozen=True, forbid_unknown_fields=True):
+    """One checkpoint that was looked at, in the order of looking."""
+
+    index: Index
+    label: str
+    verdict: Verdict
+    metrics: dict[str, float]
+    """PLCC, SROCC (no unit), RMSE and mapped RMSE (the target's unit); empty where it could not be judged."""
+    intervals: dict[str, tuple[float, float]]
+    reason: str | None
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+class CheckReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``check`` leaves."""
+
+    schema: Literal["bisect-cache/check/1"] = "bisect-cache/check/1"
+    outcome: CheckOutcome
+    verdict: str
+    """One sentence."""
+    cache: CacheFacts | None
+    regenerated: bool
+    """False where the source was absent and the cache was compared with its own manifest only."""
+    findings: tuple[Finding, ...]
+    environment: dict[str, str]
+
+
+class BisectReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``bisect`` leaves."""
+
+    schema: Literal["bisect-cache/bisect/1"] = "bisect-cache/bisect/1"
+    outcome: BisectOutcome
+    verdict: str
+    """One sentence."""
+    cache: CacheFacts | None
+    timeline: TimelineFacts | None
+    thresholds: tuple[str, ...]
+    evaluations: Index
+    first_bad: CheckpointFacts | None
+    last_good: CheckpointFacts | None
+    candidates: tuple[CheckpointFacts, ...]
+    """Where the first bad model is not known: any of these could be it."""
+    crossings: tuple[Crossing, ...]
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...]
+    """What a reader must be told beside the verdict."""
+    check: CheckReport | None = None
+    """What the check of the cache found, where one was made first."""
+    environment: dict[str, str]
+
+
+Report = BisectReport | CheckReport
+
+
+EXIT_CODES: dict[str, int] = {
+    "clean": 0,
+    "writer-drift": 0,
+    "no-regression": 0,
+    "drift": 1,
+    "regression": 1,
+    "head-bad": 1,
+    "non-monotone": 1,
+    "inconclusive": 2,
+    "wiring-broke": 2,
+}
+"""0: nothing wrong; 1: a regression or drift was found; 2: it could not judge."""
+
+
+def encode_report(report: Report) -> bytes:
+    """The report as indented strict JSON, ending with a newline."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+
+
+def json_schemas() -> dict[str, bytes]:
+    """The JSON Schema of each report by file name, as committed under ``docs/schema/``."""
+    schemas = {"bisect-1.schema.json": BisectReport, "check-1.schema.json": CheckReport}
+    return {
+        name: msgspec.json.format(msgspec.json.encode(msgspec.json.schema(struct), order="sorted"), indent=2) + b"\n"
+        for name, struct in schemas.items()
+    }

@@ -1,0 +1,90 @@
+"""A report as a person sees it in a terminal: a table on standard error, the verdict on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bisect_cache.judge.thresholds import METRIC_NAMES
+from bisect_cache.report.structs import BisectReport, CheckReport, Step
+
+_COLOURS = {
+    "good": "green",
+    "bad": "bold red",
+    "untestable": "yellow",
+    "uncertain": "yellow",
+    "error": "bold red",
+    "warning": "yellow",
+    "notice": "cyan",
+}
+_ROWS_SHOWN = 60
+
+
+def show_bisect(report: BisectReport, console: Console) -> None:
+    """The steps in the order of the timeline, then provenance and notes."""
+    if report.cache and report.timeline:
+        contents = f", {report.cache.contents} contents" if report.cache.contents else ""
+        console.print(
+            Text(
+                f"cache     {report.cache.path} ({report.cache.provenance}, {report.cache.rows} rows{contents})\n"
+                f"timeline  {report.timeline.source} ({report.timeline.length} models)\n"
+                f"gate      {' and '.join(report.thresholds)}"
+            )
+        )
+    if report.steps:
+        console.print(_steps(report))
+    _notes(report.notes, console)
+    if report.cache and report.cache.provenance == "synthetic":
+        console.print(Text("synthetic data: this shows that the wiring works, not that a model is healthy", "dim"))
+
+
+def show_check(report: CheckReport, console: Console) -> None:
+    """The findings, worst first."""
+    if not report.findings:
+        return
+    table = Table("file", "kind", "severity", "what", box=None, pad_edge=False, header_style="bold")
+    order = ["error", "warning", "notice"]
+    for finding in sorted(report.findings, key=lambda finding: order.index(finding.severity))[:_ROWS_SHOWN]:
+        severity = Text(finding.severity, _COLOURS[finding.severity])
+        table.add_row(Text(printable(finding.file)), finding.kind, severity, Text(printable(finding.detail)))
+    console.print(table)
+    if len(report.findings) > _ROWS_SHOWN:
+        console.print(f"… and {len(report.findings) - _ROWS_SHOWN} more findings (all are in the report: --json FILE)")
+
+
+def printable(text: str) -> str:
+    """``text`` without characters that a terminal would obey."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def _steps(report: BisectReport) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("#", justify="right")
+    table.add_column("model", overflow="fold")
+    table.add_column("verdict")
+    for metric in METRIC_NAMES:
+        table.add_column(metric.upper().replace("_", " "), justify="right", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    steps = sorted(report.steps, key=lambda step: step.index)
+    for step in steps[:_ROWS_SHOWN]:
+        first = report.first_bad is not None and step.index == report.first_bad.index
+        table.add_row(
+            str(step.index),
+            Text(printable(step.label), "bold" if first else ""),
+            Text(step.verdict, _COLOURS[step.verdict]),
+            *(f"{step.metrics[metric]:.6f}" if metric in step.metrics else "" for metric in METRIC_NAMES),
+            Text(printable(_why(step))),
+        )
+    return table
+
+
+def _why(step: Step) -> str:
+    return "; ".join([*([step.reason] if step.reason else []), *step.notes])
+
+
+def _notes(notes: Iterable[str], console: Console) -> None:
+    for note in notes:
+        console.print(Text(f"note: {printable(note)}", "yellow"))

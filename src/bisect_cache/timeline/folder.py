@@ -1,0 +1,148 @@
+"""A model that lies in a folder, read so that neither a hostile name nor an odd file can do harm."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from bisect_cache.timeline.interface import LARGEST_MODEL, CannotRead, ModelFiles
+from bisect_cache.timeline.labels import LONGEST_PLACE, printable
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+@dataclass(frozen=True)
+class FolderModel(ModelFiles):
+    """A model file and the files beside it."""
+
+    path: Path
+    within: tuple[Path, ...] = ()
+    """Folders of which one must hold the file, links followed; empty where the user named the file."""
+
+    def model(self) -> bytes:
+        """The model's bytes. Raises ``CannotRead`` with what to do about it."""
+        return read_file(self._true_path())
+
+    def beside(self, location: str) -> bytes:
+        """The bytes of ``location``, relative to the model's own folder.
+
+        Raises ``CannotRead`` where it cannot be read, is not a relative path with ``/``, or leaves that folder.
+        """
+        shown = f"{_shown(self.path)} names {printable(location)!r}"
+        if fault := location_fault(location):
+            raise CannotRead(f"{shown}, which {fault}; name a file in the model's own folder")
+        folder = _resolved(self._true_path(self.path.parent))
+        target = _resolved(folder / location)
+        if not target.is_relative_to(folder):
+            raise CannotRead(
+                f"{shown}, a link that leaves the model's own folder; put the file itself beside the model"
+            )
+        try:
+            return read_file(target)
+        except CannotRead as error:
+            raise CannotRead(f"{shown}: {error}") from error
+
+    def _true_path(self, path: Path | None = None) -> Path:
+        """``path`` (the model's, when not given) as it is, or resolved when it must lie within given folders."""
+        path = path or self.path
+        if not self.within:
+            return path
+        target = _resolved(path)
+        if not any(target.is_relative_to(_resolved(folder)) for folder in self.within):
+            raise CannotRead(
+                f"{_shown(path)} leads out of the registry's folder and of the current folder; "
+                "put the model in one of them"
+            )
+        return target
+
+
+@dataclass(frozen=True)
+class RefusedModel(ModelFiles):
+    """A model that is not even looked for, because of what its entry says."""
+
+    reason: str
+
+    def model(self) -> bytes:
+        """Raises ``CannotRead`` with the reason."""
+        raise CannotRead(self.reason)
+
+    def beside(self, location: str) -> bytes:
+        """Raises ``CannotRead`` with the reason."""
+        raise CannotRead(f"{printable(location)!r} is not read: {self.reason}")
+
+
+def location_fault(location: str) -> str | None:
+    """Why ``location`` is no plain path inside a folder, to be read after ``which``; ``None`` when it is one."""
+    return path_fault(location) or ("climbs out with '..'" if ".." in location.split("/") else None)
+
+
+def path_fault(path: str) -> str | None:
+    """Why ``path`` is no relative path that means the same everywhere; ``None`` when it is one."""
+    faults = {
+        "is empty": not path,
+        "holds characters that no file name has": "\0" in path or not _is_text(path),
+        "has backslashes": "\\" in path,
+        "is absolute": path.startswith("/"),
+        "starts with a drive letter": re.match(r"[A-Za-z]:", path) is not None,
+    }
+    return next((fault for fault, found in faults.items() if found), None)
+
+
+def _is_text(path: str) -> bool:
+    """False where half a surrogate pair stands in it: JSON can spell that, and no file is called so."""
+    return not any("\ud800" <= char <= "\udfff" for char in path)
+
+
+def read_file(path: Path, largest: int = LARGEST_MODEL) -> bytes:
+    """The bytes of a regular file; a pipe or a device is never waited for.
+
+    Raises ``CannotRead`` when it is not there, no regular file, larger than ``largest``, a Git LFS pointer,
+    or changes while it is read.
+    """
+    shown = _shown(path)
+    try:
+        with io.BufferedReader(io.FileIO(path, opener=_open_without_waiting)) as stream:
+            status = os.fstat(stream.fileno())
+            _refuse_by_status(status, shown, largest)
+            data = stream.read(status.st_size + 1)
+    except FileNotFoundError as error:
+        raise CannotRead(f"{shown} does not exist; restore it or correct its path") from error
+    except IsADirectoryError as error:
+        raise CannotRead(f"{shown} is a folder; name a file in it") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no file can have this name"
+        raise CannotRead(f"{shown} cannot be read ({reason}); check the file and its permissions") from error
+    if len(data) != status.st_size:
+        raise CannotRead(f"{shown} changed while it was read; run again when nothing writes to it")
+    if data.startswith(LFS_POINTER):
+        raise CannotRead(
+            f"{shown} is a Git LFS pointer, not the file itself; run `git lfs pull`, "
+            "or set `lfs: true` in actions/checkout"
+        )
+    return data
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def _refuse_by_status(status: os.stat_result, shown: str, largest: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise CannotRead(f"{shown} is no regular file; put the file itself there")
+    if status.st_size > largest:
+        raise CannotRead(f"{shown} has {status.st_size:,} bytes; at most {largest:,} are read")
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CannotRead(f"{_shown(path)} leads nowhere; check its links") from error
+
+
+def _shown(path: Path) -> str:
+    return printable(str(path), LONGEST_PLACE)

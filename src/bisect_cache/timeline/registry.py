@@ -1,0 +1,67 @@
+"""``registry:FILE[?FIELD=GLOB&…]``: models as a JSON or YAML registry lists them, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bisect_cache.timeline.folder import FolderModel, RefusedModel, read_file
+from bisect_cache.timeline.interface import BadTimeline, CannotRead, Checkpoint, ModelFiles, Timeline
+from bisect_cache.timeline.labels import LONGEST_PLACE, printable, some_of
+from bisect_cache.timeline.registry_document import read_document
+from bisect_cache.timeline.registry_entries import Entry, lay_out, read_query
+
+LARGEST_REGISTRY = 16 << 20
+
+
+def open_registry(specs: Sequence[str], source: str) -> Timeline:
+    """The models that one registry lists, in its order, as far as they match the filters. Reads no model.
+
+    Files are relative to the registry's folder. ``FIELD=GLOB`` filters entries by a scalar field; ``name-key=``,
+    ``file-key=``, ``sha256-key=``, ``sidecar-key=`` and ``list-key=`` say where a registry keeps what it keeps
+    elsewhere. Raises ``BadTimeline`` for a registry that cannot be read or of which nothing is left; a model that
+    cannot be read stays in the timeline, and a note says so.
+    """
+    if len(specs) > 1:
+        raise BadTimeline(f"{source}: a timeline has one registry; give one, or list all models in it")
+    name, _, parameters = specs[0].partition("?")
+    query = read_query(parameters)
+    path = Path(name)
+    shown = printable(name, LONGEST_PLACE)
+    document, repeated = read_document(_read(path, name), path.suffix.lower(), shown)
+    layout = lay_out(document, query, shown)
+    missing = [entry.label for entry in layout.entries if not entry.refusal and not _is_there(path.parent / entry.file)]
+    notes = (f"files that do not exist: {some_of(missing)}",) if missing else ()
+    return Timeline(
+        source,
+        tuple(_checkpoint(entry, path.parent) for entry in layout.entries),
+        (*repeated, *layout.notes, *notes),
+    )
+
+
+def _read(path: Path, name: str) -> bytes:
+    if not name:
+        raise BadTimeline("registry: names no file; write registry:FILE")
+    try:
+        return read_file(path, LARGEST_REGISTRY)
+    except CannotRead as error:
+        raise BadTimeline(f"the registry cannot be read: {error}") from error
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _checkpoint(entry: Entry, folder: Path) -> Checkpoint:
+    origin = {"file": printable(entry.file, LONGEST_PLACE), "entry": entry.place, **entry.told}
+    return Checkpoint(entry.label, _files(entry, folder), origin, entry.sha256, entry.sidecar)
+
+
+def _files(entry: Entry, folder: Path) -> ModelFiles:
+    if entry.refusal:
+        return RefusedModel(entry.refusal)
+    return FolderModel(folder / entry.file, within=(folder, Path()))
