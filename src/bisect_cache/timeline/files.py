@@ -36,7 +36,7 @@ def open_files(patterns: Sequence[str], source: str) -> Timeline:
     files, again = _each_once(named)
     files.sort(key=lambda file: natural_order(file.absolute))
     tails = shortest_tails([file.absolute for file in files])
-    labels = told_apart(tails, [Path(file.path).name for file in files])
+    labels = told_apart(tails, [file.path[file.path.rfind("/") + 1 :] for file in files])
     checkpoints = (
         Checkpoint(label, FolderModel(Path(file.path)), {"file": printable(file.path, LONGEST_PLACE)})
         for label, file in zip(labels, files, strict=True)
@@ -76,20 +76,21 @@ class _File:
 def _each_once(paths: Sequence[str]) -> tuple[list[_File], list[str]]:
     """The distinct files, and those named again.
 
-    Folders are resolved, once each; a link to a file stays a file of its own.
+    A folder is known by its inode, however it is spelled; a link to a file stays a file of its own.
     """
     here = Path.cwd()
-    resolved: dict[str, Path] = {}
-    files: dict[tuple[Path, str], _File] = {}
+    folders: dict[str, tuple[int, int]] = {}
+    files: dict[tuple[tuple[int, int], str], _File] = {}
     again: dict[str, None] = {}
     for path in paths:
         name_starts = path.rfind("/") + 1
         folder, name = path[:name_starts], path[name_starts:]
-        if folder not in resolved:
-            resolved[folder] = (here / folder).resolve()
-        known = files.get((resolved[folder], name))
+        if folder not in folders:
+            status = Path(folder).stat()
+            folders[folder] = (status.st_dev, status.st_ino)
+        known = files.get((folders[folder], name))
         if known is None:
-            files[resolved[folder], name] = _File(path, path if path.startswith("/") else f"{here}/{path}")
+            files[folders[folder], name] = _File(path, path if path.startswith("/") else f"{here}/{path}")
         else:
             again[known.path] = None
     return list(files.values()), list(again)

@@ -25,37 +25,31 @@ class FolderModel(ModelFiles):
 
     def model(self) -> bytes:
         """The model's bytes. Raises ``CannotRead`` with what to do about it."""
-        return read_file(self._true_path())
+        shown = _shown(self.path)
+        return read_file(self._true_path(self.path, shown), shown)
 
     def beside(self, location: str) -> bytes:
         """The bytes of ``location``, relative to the model's own folder.
 
         Raises ``CannotRead`` where it cannot be read, is not a relative path with ``/``, or leaves that folder.
         """
-        shown = f"{_shown(self.path)} names {printable(location)!r}"
+        shown = f"{_shown(self.path)} names {printable(location)!r}, which"
         if fault := location_fault(location):
-            raise CannotRead(f"{shown}, which {fault}; name a file in the model's own folder")
-        folder = _resolved(self._true_path(self.path.parent))
-        target = _resolved(folder / location)
+            raise CannotRead(f"{shown} {fault}; name a file in the model's own folder")
+        folder = _resolved(self._true_path(self.path.parent, shown), shown)
+        target = _resolved(folder / location, shown)
         if not target.is_relative_to(folder):
-            raise CannotRead(
-                f"{shown}, a link that leaves the model's own folder; put the file itself beside the model"
-            )
-        try:
-            return read_file(target)
-        except CannotRead as error:
-            raise CannotRead(f"{shown}: {error}") from error
+            raise CannotRead(f"{shown} leaves the model's own folder through a link; put the file itself there")
+        return read_file(target, shown)
 
-    def _true_path(self, path: Path | None = None) -> Path:
-        """``path`` (the model's, when not given) as it is, or resolved when it must lie within given folders."""
-        path = path or self.path
+    def _true_path(self, path: Path, shown: str) -> Path:
+        """``path`` as it is, or resolved when it must lie within given folders."""
         if not self.within:
             return path
-        target = _resolved(path)
-        if not any(target.is_relative_to(_resolved(folder)) for folder in self.within):
+        target = _resolved(path, shown)
+        if not any(target.is_relative_to(_resolved(folder, shown)) for folder in self.within):
             raise CannotRead(
-                f"{_shown(path)} leads out of the registry's folder and of the current folder; "
-                "put the model in one of them"
+                f"{shown} leads out of the registry's folder and of the current folder; put the model in one of them"
             )
         return target
 
@@ -97,13 +91,12 @@ def _is_text(path: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in path)
 
 
-def read_file(path: Path, largest: int = LARGEST_MODEL) -> bytes:
-    """The bytes of a regular file; a pipe or a device is never waited for.
+def read_file(path: Path, shown: str, largest: int = LARGEST_MODEL) -> bytes:
+    """The bytes of a regular file, called ``shown`` in errors; a pipe or a device is never waited for.
 
     Raises ``CannotRead`` when it is not there, no regular file, larger than ``largest``, a Git LFS pointer,
     or changes while it is read.
     """
-    shown = _shown(path)
     try:
         with io.BufferedReader(io.FileIO(path, opener=_open_without_waiting)) as stream:
             status = os.fstat(stream.fileno())
@@ -137,11 +130,11 @@ def _refuse_by_status(status: os.stat_result, shown: str, largest: int) -> None:
         raise CannotRead(f"{shown} has {status.st_size:,} bytes; at most {largest:,} are read")
 
 
-def _resolved(path: Path) -> Path:
+def _resolved(path: Path, shown: str) -> Path:
     try:
         return path.resolve()
     except (OSError, RuntimeError, ValueError) as error:
-        raise CannotRead(f"{_shown(path)} leads nowhere; check its links") from error
+        raise CannotRead(f"{shown} leads nowhere; check its links") from error
 
 
 def _shown(path: Path) -> str:

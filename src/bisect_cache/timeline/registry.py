@@ -9,7 +9,8 @@ from bisect_cache.timeline.folder import FolderModel, RefusedModel, read_file
 from bisect_cache.timeline.interface import BadTimeline, CannotRead, Checkpoint, ModelFiles, Timeline
 from bisect_cache.timeline.labels import LONGEST_PLACE, printable, some_of
 from bisect_cache.timeline.registry_document import read_document
-from bisect_cache.timeline.registry_entries import Entry, lay_out, read_query
+from bisect_cache.timeline.registry_entries import Entry, lay_out
+from bisect_cache.timeline.registry_query import read_query
 
 LARGEST_REGISTRY = 16 << 20
 
@@ -28,32 +29,21 @@ def open_registry(specs: Sequence[str], source: str) -> Timeline:
     query = read_query(parameters)
     path = Path(name)
     shown = printable(name, LONGEST_PLACE)
-    document, repeated = read_document(_read(path, name), path.suffix.lower(), shown)
+    document, repeated = read_document(_read(path, shown), path.suffix.lower(), shown)
     layout = lay_out(document, query, shown)
-    missing = [entry.label for entry in layout.entries if not entry.refusal and not _is_there(path.parent / entry.file)]
+    checkpoints = tuple(_checkpoint(entry, path.parent) for entry in layout.entries)
+    missing = [checkpoint.label for checkpoint in checkpoints if not _is_there(checkpoint.files)]
     notes = (f"files that do not exist: {some_of(missing)}",) if missing else ()
-    return Timeline(
-        source,
-        tuple(_checkpoint(entry, path.parent) for entry in layout.entries),
-        (*repeated, *layout.notes, *notes),
-    )
+    return Timeline(source, checkpoints, (*repeated, *layout.notes, *notes))
 
 
-def _read(path: Path, name: str) -> bytes:
-    if not name:
+def _read(path: Path, shown: str) -> bytes:
+    if not shown:
         raise BadTimeline("registry: names no file; write registry:FILE")
     try:
-        return read_file(path, LARGEST_REGISTRY)
+        return read_file(path, shown, LARGEST_REGISTRY)
     except CannotRead as error:
         raise BadTimeline(f"the registry cannot be read: {error}") from error
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        path.stat()
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def _checkpoint(entry: Entry, folder: Path) -> Checkpoint:
@@ -65,3 +55,11 @@ def _files(entry: Entry, folder: Path) -> ModelFiles:
     if entry.refusal:
         return RefusedModel(entry.refusal)
     return FolderModel(folder / entry.file, within=(folder, Path()))
+
+
+def _is_there(files: ModelFiles) -> bool:
+    """False for a file that is not there; a refused one has its own note."""
+    try:
+        return not isinstance(files, FolderModel) or bool(files.path.stat())
+    except (OSError, ValueError):
+        return False

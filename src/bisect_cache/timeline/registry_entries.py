@@ -7,39 +7,21 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise
-from urllib.parse import unquote
 
 from bisect_cache.timeline.folder import location_fault, path_fault
 from bisect_cache.timeline.interface import BadTimeline
 from bisect_cache.timeline.labels import printable, shortest_tails, some_of, told_apart
+from bisect_cache.timeline.registry_query import Query
 
 LISTS = ("models", "checkpoints", "entries", "timeline")
 """Keys under which a registry keeps its entries."""
 
-RESERVED = frozenset({"name-key", "file-key", "sha256-key", "sidecar-key", "list-key"})
-"""Parameters of a SPEC that are no filters."""
-
 DATES = ("added", "date", "released")
 TOLD = (*DATES, "version", "commit")
 """Fields of an entry that people want to see beside its label."""
-
-
-@dataclass(frozen=True)
-class Query:
-    """What follows the ``?`` of a registry SPEC: which fields mean what, and which entries are wanted."""
-
-    name: tuple[str, ...] = ("name", "id")
-    file: tuple[str, ...] = ("file", "path", "onnx", "model")
-    sha256: tuple[str, ...] = ("sha256",)
-    sidecar: tuple[str, ...] = ("sidecar",)
-    list_key: str | None = None
-    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Globs by field: an entry must match one glob of every field."""
-    typed: tuple[str, ...] = ()
-    """The fields that the user typed: one that no entry has is a mistake."""
 
 
 @dataclass(frozen=True)
@@ -67,48 +49,25 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def read_query(text: str) -> Query:
-    """The ``FIELD=GLOB&…`` of a SPEC, percent-decoded.
-
-    Raises ``BadTimeline`` for a parameter without ``=`` and for a reserved one that is empty or given twice.
-    """
-    reserved: dict[str, str] = {}
-    filters: dict[str, tuple[str, ...]] = {}
-    for parameter in text.split("&") if text else ():
-        key, equals, value = (unquote(part) for part in parameter.partition("="))
-        if not equals or not key:
-            raise BadTimeline(f"the registry parameter {printable(parameter)!r} is not FIELD=GLOB; write it so")
-        if key not in RESERVED:
-            filters[key] = (*filters.get(key, ()), value)
-        elif key in reserved or not value:
-            raise BadTimeline(f"the registry parameter {key}= names one field; give it once, and not empty")
-        else:
-            reserved[key] = value
-    return Query(
-        name=(reserved["name-key"],) if "name-key" in reserved else Query.name,
-        file=(reserved["file-key"],) if "file-key" in reserved else Query.file,
-        sha256=(reserved["sha256-key"],) if "sha256-key" in reserved else Query.sha256,
-        sidecar=(reserved["sidecar-key"],) if "sidecar-key" in reserved else Query.sidecar,
-        list_key=reserved.get("list-key"),
-        filters=filters,
-        typed=(*(value for key, value in reserved.items() if key != "list-key"), *filters),
-    )
-
-
 @dataclass(frozen=True)
 class _Raw:
-    """An entry as found: its place and its fields."""
+    """An entry as found."""
 
     place: str
     fields: Mapping[str, object]
+    name: str | None
+    file: str | None
 
     def first(self, keys: Sequence[str]) -> object:
         """The first of the fields that is there and says something."""
-        return next((self.fields[key] for key in keys if self.fields.get(key) not in (None, "")), None)
+        return _first(self.fields, keys)
 
-    def text(self, keys: Sequence[str]) -> str | None:
-        value = self.first(keys)
-        return value if isinstance(value, str) else None
+
+def _first(fields: Mapping[str, object], keys: Sequence[str]) -> object:
+    for key in keys:
+        if (value := fields.get(key)) not in (None, ""):
+            return value
+    return None
 
 
 def lay_out(document: object, query: Query, shown: str) -> Layout:
@@ -121,13 +80,13 @@ def lay_out(document: object, query: Query, shown: str) -> Layout:
     raws = [_raw(place, key, item, query) for place, key, item in found]
     _check_fields(raws, query, shown)
     wanted = [raw for raw in raws if _matches(raw, query.filters)]
-    kept = [raw for raw in wanted if raw.text(query.file)]
+    kept = [raw for raw in wanted if raw.file is not None]
     if not kept:
         raise BadTimeline(_nothing_left(raws, wanted, query, shown))
     entries = _entries(kept, query, shown)
     notes = [
         *_notes_on_those_left_out(raws, wanted, query),
-        *_notes_on_repeats(kept, query),
+        *_notes_on_repeats(kept),
         *_notes_on_refusals(entries),
         *_notes_on_dates(entries),
     ]
@@ -216,7 +175,13 @@ def _raw(place: str, key: str | None, item: object, query: Query) -> _Raw:
     fields: dict[str, object] = dict(item) if isinstance(item, dict) else {}
     if key is not None and not any(name in fields for name in query.name):
         fields[query.name[0]] = key
-    return _Raw(place, fields)
+    name, file = _first(fields, query.name), _first(fields, query.file)
+    return _Raw(
+        place,
+        fields,
+        name=None if name is None else scalar_text(name),
+        file=file if isinstance(file, str) else None,
+    )
 
 
 # Which of them are wanted
@@ -260,20 +225,14 @@ def _nothing_left(raws: Sequence[_Raw], wanted: Sequence[_Raw], query: Query, sh
 
 
 def _entries(raws: Sequence[_Raw], query: Query, shown: str) -> list[Entry]:
-    files = [raw.text(query.file) or "" for raw in raws]
-    tails = shortest_tails(files)
-    names = [_name(raw, query) or tail for raw, tail in zip(raws, tails, strict=True)]
+    tails = shortest_tails([raw.file or "" for raw in raws])
+    names = [raw.name or tail for raw, tail in zip(raws, tails, strict=True)]
     labels = told_apart(names, tails)
     return [_entry(raw, label, query, shown) for raw, label in zip(raws, labels, strict=True)]
 
 
-def _name(raw: _Raw, query: Query) -> str | None:
-    name = scalar_text(raw.first(query.name))
-    return None if raw.first(query.name) is None else name
-
-
 def _entry(raw: _Raw, label: str, query: Query, shown: str) -> Entry:
-    file = raw.text(query.file) or ""
+    file = raw.file or ""
     claim = raw.first(query.sha256)
     sha256 = _sha256(claim)
     refusal = None
@@ -308,8 +267,10 @@ def _sidecar(value: object, file: str, shown: str) -> str | None:
     if fault := path_fault(value):
         raise BadTimeline(f"{shown}: its sidecar {printable(value)!r} {fault}; name a file beside the model")
     folder = posixpath.dirname(posixpath.normpath(file))
-    location = posixpath.relpath(posixpath.normpath(value), folder or ".")
-    if location_fault(location) or location == ".":
+    inside = f"{folder}/" if folder else ""
+    whole = posixpath.normpath(value)
+    location = whole.removeprefix(inside)
+    if not whole.startswith(inside) or location_fault(location):
         raise BadTimeline(
             f"{shown}: its sidecar {printable(value)!r} is not in the folder of its model "
             f"{printable(file)!r}; move it there"
@@ -328,17 +289,17 @@ def _quoted(value: object) -> str:
 def _notes_on_those_left_out(raws: Sequence[_Raw], wanted: Sequence[_Raw], query: Query) -> Iterator[str]:
     if len(wanted) < len(raws):
         yield f"left out by the filters: {len(raws) - len(wanted):,} of {len(raws):,} entries"
-    fileless = [raw for raw in wanted if not raw.text(query.file)]
+    fileless = [raw for raw in wanted if raw.file is None]
     if fileless:
-        names = some_of(_name(raw, query) or f"entry {raw.place}" for raw in fileless)
+        names = some_of(raw.name or f"entry {raw.place}" for raw in fileless)
         yield f"left out, naming no file under {some_of(query.file)}: {names}"
 
 
-def _notes_on_repeats(raws: Sequence[_Raw], query: Query) -> Iterator[str]:
-    names = Counter(name for raw in raws if (name := _name(raw, query)))
+def _notes_on_repeats(raws: Sequence[_Raw]) -> Iterator[str]:
+    names = Counter(raw.name for raw in raws if raw.name is not None)
     if twice := [name for name, times in names.items() if times > 1]:
         yield f"names of more than one entry, told apart in their labels: {some_of(twice)}"
-    files = Counter(posixpath.normpath(raw.text(query.file) or "") for raw in raws)
+    files = Counter(posixpath.normpath(raw.file or "") for raw in raws)
     if twice := [file for file, times in files.items() if times > 1]:
         yield f"files of more than one entry, listed each time: {some_of(twice)}"
 

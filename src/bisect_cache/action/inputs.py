@@ -1,0 +1,87 @@
+"""The action's inputs, checked; every message names the input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from bisect_cache.errors import BisectCacheError
+from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, BadThreshold, Threshold, parse_thresholds
+
+Mode = Literal["check", "bisect"]
+FailOn = Literal["regression", "drift", "writer-drift", "inconclusive", "never"]
+_DEFAULT_FAIL_ON: tuple[FailOn, ...] = ("regression", "drift", "inconclusive")
+DEFAULT_REPORT = "bisect-cache-report.json"
+
+
+class BadInput(BisectCacheError):
+    """An input that cannot be understood: which one, what it holds, what it may hold."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the workflow asks for."""
+
+    mode: Mode
+    cache: Path | None
+    timeline: tuple[str, ...]
+    thresholds: tuple[Threshold, ...]
+    fail_on: frozenset[FailOn]
+    report: Path
+
+    @property
+    def strict(self) -> bool:
+        """Whether writer drift counts as drift."""
+        return "writer-drift" in self.fail_on
+
+
+def read_inputs(get: Callable[[str], str]) -> Inputs:
+    """The inputs, ``get`` giving each as a text ('' where the workflow names none).
+
+    Raises ``BadInput``.
+    """
+    return Inputs(
+        mode=_mode(get("mode").strip()),
+        cache=Path(cache) if (cache := get("cache").strip()) else None,
+        timeline=_lines(get("timeline")),
+        thresholds=_thresholds(_lines(get("thresholds"))),
+        fail_on=_fail_on(get("fail-on")),
+        report=report_path(get("report")),
+    )
+
+
+def report_path(text: str) -> Path:
+    """Where the report is written, whatever else is wrong with the inputs."""
+    return Path(text.strip() or DEFAULT_REPORT)
+
+
+def _mode(text: str) -> Mode:
+    for mode in get_args(Mode):
+        if text.lower() == mode or (not text and mode == "bisect"):
+            return mode  # type: ignore[no-any-return]
+    raise BadInput(f"input 'mode' is '{text[:80]}'; it can be {' or '.join(get_args(Mode))}")
+
+
+def _thresholds(lines: tuple[str, ...]) -> tuple[Threshold, ...]:
+    try:
+        return parse_thresholds(lines) or parse_thresholds(DEFAULT_THRESHOLDS)
+    except BadThreshold as error:
+        raise BadInput(f"input 'thresholds': {error}") from error
+
+
+def _fail_on(text: str) -> frozenset[FailOn]:
+    words = {word.lower() for word in text.replace(",", " ").split()} or set(_DEFAULT_FAIL_ON)
+    unknown = sorted(words.difference(get_args(FailOn)))
+    if unknown:
+        raise BadInput(
+            f"input 'fail-on' holds '{unknown[0][:80]}'; it can hold {', '.join(get_args(FailOn))}, separated by commas"
+        )
+    if "never" in words and len(words) > 1:
+        raise BadInput("input 'fail-on' holds 'never' beside other words; 'never' stands alone")
+    return frozenset(word for word in get_args(FailOn) if word in words)
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())

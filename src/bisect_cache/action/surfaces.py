@@ -1,0 +1,85 @@
+"""The surfaces of a run: report file, log, annotations, step summary, outputs."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from actions_toolkit import core
+
+from bisect_cache.action.annotations import Annotation
+from bisect_cache.files import write_whole
+from bisect_cache.report.structs import BisectReport, Report, encode_report
+from bisect_cache.report.terminal import printable, show_bisect, show_check
+
+_LOG_WIDTH = 160
+
+
+def write_report(report: Report, path: Path, workspace: Path) -> None:
+    """Write the report and hand it to the workspace's owner: what root made, the next step could not touch.
+
+    Raises ``CannotWrite``.
+    """
+    folder = path.parent
+    made = [path, *(parent for parent in (folder, *folder.parents) if not parent.exists())]
+    write_whole(path, encode_report(report))
+    if os.geteuid() == 0:
+        owner = workspace.stat()
+        for mine in made:
+            os.chown(mine, owner.st_uid, owner.st_gid)
+
+
+def write_log(report: Report) -> None:
+    """Show the report in the job's log; nothing in it can be taken for a command to the runner."""
+    from rich.console import Console
+
+    token = secrets.token_hex(16)
+    print(f"::stop-commands::{token}")  # noqa: T201 - the runner reads its commands from standard output
+    console = Console(file=sys.stdout, width=_LOG_WIDTH, highlight=False)
+    if isinstance(report, BisectReport):
+        show_bisect(report, console)
+        if report.check:
+            show_check(report.check, console)
+            console.print(printable(report.check.verdict), markup=False)
+    else:
+        show_check(report, console)
+    console.print(f"{report.outcome}: {printable(report.verdict)}", markup=False)
+    print(f"::{token}::")  # noqa: T201
+
+
+def write_annotations(annotations: Sequence[Annotation]) -> None:
+    """Hand the annotations to the runner."""
+    levels = {"error": core.error, "warning": core.warning, "notice": core.notice}
+    for annotation in annotations:
+        levels[annotation.level](annotation.message, title=annotation.title, file=annotation.file)
+
+
+def write_summary(markdown: str, path: str | None) -> None:
+    """Append to the step summary, where there is one."""
+    if path:
+        with Path(path).open("a", encoding="utf-8") as stream:
+            stream.write(markdown)
+
+
+def write_outputs(report: Report, path: Path, file: str | None) -> None:
+    """Set the step's outputs, where there is a place for them."""
+    if not file:
+        return
+    Path(file).touch()
+    bisect = report if isinstance(report, BisectReport) else None
+    check = bisect.check if bisect else report
+    first_bad = bisect.first_bad if bisect else None
+    last_good = bisect.last_good if bisect else None
+    outputs = {
+        "outcome": report.outcome,
+        "first-bad-model": printable(first_bad.label) if first_bad else "",
+        "first-bad-index": str(first_bad.index) if first_bad else "",
+        "last-good-model": printable(last_good.label) if last_good else "",
+        "drift": check.outcome if check else "",
+        "report": path.as_posix(),
+    }
+    for name, value in outputs.items():
+        core.set_output(name, value)
