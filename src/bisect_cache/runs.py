@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from bisect_cache import __version__
+from bisect_cache.cache.manifest import Manifest, read_manifest
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.judge.process import Limits, Worker
 from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, Threshold, parse_thresholds
@@ -18,7 +19,6 @@ from bisect_cache.timeline.interface import BadTimeline, Checkpoint, Timeline
 from bisect_cache.timeline.spec import open_timeline
 
 if TYPE_CHECKING:
-    from bisect_cache.cache.manifest import Manifest
     from bisect_cache.cache.opened import Cache
     from bisect_cache.cache.recipes.interface import Progress
     from bisect_cache.judge.judge import Judge
@@ -55,6 +55,7 @@ def run_bisect(request: BisectRequest, looking: Looking = lambda _label, _before
     # The worker imports ONNX Runtime while this process imports pyarrow and reads the cache.
     with Worker(request.limits) as worker:
         folder = request.cache or EMBEDDED
+        read_manifest(folder)  # what is no cache is said before anything else
         timeline = _timeline(request, folder)
         from bisect_cache.cache.opened import open_cache
         from bisect_cache.judge.judge import Judge, Ports

@@ -22,6 +22,8 @@ def exit_code(report: Report, fail_on: frozenset[FailOn]) -> int:
     """
     if "never" in fail_on:
         return 0
+    if report.outcome == "wiring-broke":
+        return EXIT_CODES["wiring-broke"]
     outcomes: list[str] = [report.outcome]
     if isinstance(report, BisectReport) and report.check:
         outcomes.append(report.check.outcome)

@@ -129,7 +129,7 @@ def _source_outside(folder: Path, recipe: Recipe) -> str | None:
         return None
     allowed = [Path.cwd().resolve(), folder.resolve()]
     for path in [recipe.table] if isinstance(recipe, Table) else [recipe.reports, recipe.labels]:
-        resolved = Path(folder, path).resolve()
+        resolved = Surroundings(folder).resolve(path).resolve()
         if not any(resolved.is_relative_to(root) for root in allowed):
             return path
     return None

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise, takewhile
+from itertools import takewhile
 from pathlib import Path
 from stat import S_ISDIR
 
@@ -139,9 +139,8 @@ def _is_glob(text: str) -> bool:
 def _matches(pattern: str) -> Iterator[str]:
     """Files that a glob matches, each once, in no order. A leading dot is matched by a dot only."""
     parts = [part for part in pattern.split("/") if part]
-    merged = [part for before, part in pairwise(["", *parts]) if not before == part == "**"]
     start = "/" if pattern.startswith("/") else ""
-    return iter(dict.fromkeys(_below(start, merged)))
+    return iter(dict.fromkeys(_below(start, parts)))
 
 
 def _below(folder: str, parts: Sequence[str]) -> Iterator[str]:

@@ -5,6 +5,7 @@ Read this first; each other file in this folder is one recipe.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bisect_cache.cache.manifest import Recipe
 from bisect_cache.errors import BisectCacheError
 
 
@@ -38,6 +40,8 @@ class Made:
     """Path in the cache's folder (``models/model_00.onnx``) to the file's bytes."""
     notes: tuple[str, ...] = ()
     source_sha256: Mapping[str, str] = field(default_factory=dict)
+    recipe: Recipe | None = None
+    """The recipe with what it left open chosen (which column is the target); None where it left nothing open."""
 
 
 Progress = Callable[[int, int], None]
@@ -53,5 +57,5 @@ class Surroundings:
     progress: Progress = lambda _done, _total: None
 
     def resolve(self, path: str) -> Path:
-        """A path of the recipe as a path of this machine."""
-        return Path(self.folder, path)
+        """A path of the recipe as a path of this machine; the cache's folder need not exist yet."""
+        return Path(os.path.normpath(Path(os.path.realpath(self.folder), path)))

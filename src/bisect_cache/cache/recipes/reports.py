@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from bisect_cache.cache.manifest import DEFAULT_FEATURES, MANIFEST_NAME, Reports
@@ -78,6 +79,7 @@ def make_reports(recipe: Reports, surroundings: Surroundings) -> Made:
         content=clips.content,
         notes=(*_notes_on_pairs(pairs), *_notes_on_mixtures(measured), *complete.notes),
         source_sha256={recipe.labels: sha256_of_file(labels.path)},
+        recipe=replace(recipe, target=clips.target, content=clips.content),
     )
 
 
@@ -180,13 +182,13 @@ def parse_template(template: str, columns: Sequence[str]) -> Template:
     for _, name, layout, conversion in pieces:
         if name is not None and (name not in allowed or layout or conversion):
             field = name + (f"!{conversion}" if conversion else "") + (f":{layout}" if layout else "")
-            raise _bad_template(template, f"{{{field}}} is none of them", allowed)
+            raise _bad_template(template, f"{listed([f'{{{field}}}'])} is none of its fields", allowed)
     return [(text, name) for text, name, _, _ in pieces]
 
 
 def _bad_template(template: str, why: str, allowed: Iterable[str]) -> BadSource:
-    fields = ", ".join(f"{{{name}}}" for name in allowed)
-    return BadSource(f"--report-name {template!r}: {why}; what can be replaced is {fields}, each with nothing after it")
+    fields = listed((f"{{{name}}}" for name in allowed), 40)
+    return BadSource(f"--report-name {template!r}: {why}; it can have {fields}, with nothing more inside the braces")
 
 
 def report_name(template: Template, key: str, others: Mapping[str, str]) -> str:
@@ -347,14 +349,15 @@ def _read_report(path: Path) -> Report:
             data = stream.read(LARGEST_REPORT + 1)
     except OSError as error:
         raise BadSource(f"{path}: cannot be read ({error.strerror or error}); correct its permissions") from error
-    return parse_report(data, str(path))
+    name = str(path)
+    return parse_report(data, name if name.isprintable() else repr(name))
 
 
 def _check_measured(measured: _Measured, folder: Path, *, asked_for: bool) -> None:
     if not measured.features or (asked_for and measured.absent):
         raise BadSource(
             f"{folder}: no report has the features {listed(measured.absent)}; the first has the metrics "
-            f"{listed(sorted(measured.metrics), 40)}: name some of them with --features, or run libvmaf again with them"
+            f"{listed(sorted(measured.metrics), 40)}: name some of them with --feature, or run libvmaf again with them"
         )
 
 

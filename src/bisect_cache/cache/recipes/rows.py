@@ -120,7 +120,7 @@ def _check_scores(
         if outside.size:
             shown = [f"{_named(rows, row)} has {rows.scores[row]:g}" for row in outside[:10].tolist()]
             raise BadSource(
-                f"{rows.source}: {outside.size} values of '{rows.target}' lie outside of its scale {low:g} to "
+                f"{rows.source}: {outside.size} values of {rows.target!r} lie outside of its scale {low:g} to "
                 f"{high:g}: {_first_ten(shown, outside.size)}; rows are counted from 0. Correct them or the scale"
             )
     kept = scores[keep]
@@ -132,14 +132,14 @@ def _check_scores(
         )
     if (kept == kept[0]).all():
         raise BadSource(
-            f"{rows.source}: '{rows.target}' is {kept[0]:g} in all {kept.size} rows, and nothing correlates with a "
+            f"{rows.source}: {rows.target!r} is {kept[0]:g} in all {kept.size} rows, and nothing correlates with a "
             f"constant; choose another column with --target"
         )
 
 
 def _named(rows: RowsAsRead, row: int) -> str:
     number = rows.numbers[row] if rows.numbers else row
-    return f"row {number} {rows.called[row]!r}" if rows.called else f"row {number}"
+    return f"row {number} {listed([rows.called[row]])}" if rows.called else f"row {number}"
 
 
 def _first_ten(shown: Sequence[str], count: int) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from bisect_cache.cache.manifest import DEFAULT_FEATURES, Table
 from bisect_cache.cache.recipes.interface import BadSource, Made, Surroundings
 from bisect_cache.cache.recipes.labels import (
@@ -47,6 +49,7 @@ def make_table(recipe: Table, surroundings: Surroundings) -> Made:
         content=content,
         notes=complete.notes,
         source_sha256={recipe.table: sha256_of_file(table.path)},
+        recipe=replace(recipe, target=target, content=content),
     )
 
 
@@ -59,7 +62,7 @@ def _feature_columns(table: LabelledTable, wanted: Sequence[str]) -> dict[str, s
     if not features or (wanted and absent):
         raise BadSource(
             f"{table.path}: has no feature column {listed(absent)}; its columns are {listed(table.columns, 40)}: name "
-            f"the features among them with --features"
+            f"the features among them with --feature"
         )
     return features
 
@@ -70,5 +73,5 @@ def _check_roles(table: LabelledTable, features: dict[str, str], target: str, co
     if twice:
         raise BadSource(
             f"{table.path}: columns {listed(twice)} would be more than one of feature, target and content at once; "
-            f"choose with --features, --target and --content"
+            f"choose with --feature, --target and --content"
         )

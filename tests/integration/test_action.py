@@ -1,0 +1,190 @@
+"""The action in a workspace: every surface on every path, and nothing that the runner would obey."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from making import cache_at, linear, save, table_cache_at
+
+ROOT = Path(__file__).resolve().parents[2]
+OUTPUTS = ["outcome", "first-bad-model", "first-bad-index", "last-good-model", "drift", "report"]
+
+
+@dataclass
+class Ran:
+    code: int
+    log: str
+    summary: str
+    outputs: dict[str, str]
+    report: dict
+
+
+def act(workspace: Path, **inputs: str) -> Ran:
+    """Run the entry point as the runner does."""
+    summary, outputs = workspace.parent / "summary.md", workspace.parent / "outputs"
+    summary.write_text("")
+    outputs.write_text("")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("INPUT_", "GITHUB_"))}
+    environment |= {f"INPUT_{name.upper().replace('_', '-')}": value for name, value in inputs.items()}
+    environment |= {
+        "GITHUB_WORKSPACE": str(workspace),
+        "GITHUB_STEP_SUMMARY": str(summary),
+        "GITHUB_OUTPUT": str(outputs),
+    }
+    completed = subprocess.run(
+        [sys.executable, str(ROOT / "entrypoint.py")],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in completed.stderr + completed.stdout, completed.stderr
+    pairs = re.findall(r"^([\w-]+)<<(ghadelimiter_\S+)\n(.*?)\n?\2$", outputs.read_text(), re.MULTILINE | re.DOTALL)
+    return Ran(
+        completed.returncode,
+        completed.stdout,
+        summary.read_text(),
+        {name: value for name, _, value in pairs},
+        json.loads((workspace / inputs.get("report", "bisect-cache-report.json")).read_text()),
+    )
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    (tmp_path / "workspace").mkdir()
+    return tmp_path / "workspace"
+
+
+def test_without_inputs_it_is_a_smoke_test_on_the_embedded_cache(workspace: Path) -> None:
+    ran = act(workspace)
+    assert ran.code == 0
+    assert list(ran.outputs) == OUTPUTS
+    assert ran.outputs["outcome"] == "no-regression"
+    assert ran.outputs["drift"] == "clean"
+    assert ran.summary.startswith("## ✅ bisect-cache: no regression between the ends")
+    assert "not** that a model is healthy" in ran.summary
+    assert ran.report["check"]["outcome"] == "clean"
+
+
+def test_a_regression_is_named_everywhere_and_fails_the_job(workspace: Path) -> None:
+    cache_at(workspace / "cache", regress_at=5)
+    ran = act(workspace, cache="cache", report="out/report.json")
+    assert ran.code == 1
+    assert ran.outputs == {
+        "outcome": "regression",
+        "first-bad-model": "model_05",
+        "first-bad-index": "5",
+        "last-good-model": "model_04",
+        "drift": "clean",
+        "report": "out/report.json",
+    }
+    assert ran.summary.splitlines()[2].startswith(r"**model\_05 \(model 6 of 8\) is the first regressing model")
+    assert "::error title=bisect-cache%3A a model regressed," in ran.log
+    assert ran.report["first_bad"]["label"] == "model_05"
+    assert act(workspace, cache="cache", fail_on="never").code == 0
+    assert act(workspace, cache="cache", fail_on="drift").code == 0
+
+
+def test_drift_stands_on_its_file_and_the_models_are_judged_all_the_same(workspace: Path) -> None:
+    cache = cache_at(workspace / "data" / "cache")
+    (cache / "models" / "model_03.onnx").write_bytes(b"broken")
+    ran = act(workspace, cache="data/cache")
+    assert ran.code == 1
+    assert (ran.outputs["outcome"], ran.outputs["drift"]) == ("no-regression", "drift")
+    assert "::error title=bisect-cache%3A corrupt drift,file=data/cache/models/model_03.onnx," in ran.log
+    assert "### The cache: drift" in ran.summary
+    assert act(workspace, cache="data/cache", mode="check").outputs["outcome"] == "drift"
+
+
+def test_mode_check_judges_no_model(workspace: Path) -> None:
+    table_cache_at(workspace / "cache")
+    ran = act(workspace, mode="check", cache="cache")
+    assert ran.code == 0
+    assert ran.report["schema"] == "bisect-cache/check/1"
+    assert (ran.outputs["outcome"], ran.outputs["drift"], ran.outputs["first-bad-model"]) == ("clean", "clean", "")
+    assert ran.summary.startswith("## ✅ bisect-cache: the cache regenerates")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ({"cache": "absent"}, "absent: no such folder"),
+        ({"timeline": "files:absent/*.onnx"}, "absent"),
+        ({"mode": "bisekt"}, "input 'mode' is 'bisekt'"),
+        ({"thresholds": "plcc >= 0.8\nplcc"}, "input 'thresholds': threshold 'plcc', position 5"),
+        ({"fail_on": "always"}, "input 'fail-on' holds 'always'"),
+        ({"mode": "check", "cache": "absent"}, "absent: no such folder"),
+    ],
+)
+def test_when_the_wiring_breaks_every_surface_says_so(workspace: Path, inputs: dict[str, str], words: str) -> None:
+    ran = act(workspace, **inputs)
+    assert ran.code == 2
+    assert ran.outputs["outcome"] == "wiring-broke"
+    assert ran.summary.startswith("## 🔌 bisect-cache: the wiring broke")
+    assert words in ran.report["verdict"]
+    assert words in ran.log
+    assert "::error title=bisect-cache%3A the wiring broke," in ran.log
+
+
+def test_a_corrupt_cache_breaks_the_wiring_and_the_check_tells_why(workspace: Path) -> None:
+    cache = cache_at(workspace / "cache")
+    (cache / "features.parquet").write_bytes(b"PAR1 no")
+    ran = act(workspace, cache="cache")
+    assert ran.code == 2
+    assert (ran.outputs["outcome"], ran.outputs["drift"]) == ("wiring-broke", "drift")
+    assert ran.report["check"]["findings"][0]["kind"] == "corrupt"
+
+
+def test_a_report_that_cannot_be_written_takes_no_other_surface_with_it(workspace: Path) -> None:
+    (workspace / "taken").write_text("a file")
+    (workspace / "bisect-cache-report.json").write_text("{}")
+    environment = {"GITHUB_WORKSPACE": str(workspace), "INPUT_REPORT": "taken/report.json", "PATH": os.environ["PATH"]}
+    environment |= {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
+    summary = workspace / "summary.md"
+    completed = subprocess.run(
+        [sys.executable, str(ROOT / "entrypoint.py")],
+        capture_output=True,
+        text=True,
+        env=environment | {"GITHUB_STEP_SUMMARY": str(summary)},
+        check=False,
+    )
+    assert completed.returncode == 2
+    assert "::warning title=bisect-cache%3A something could not be written" in completed.stdout
+    assert "no regression between the ends" in summary.read_text()
+
+
+def test_nothing_a_model_is_called_is_a_command_to_the_runner(workspace: Path) -> None:
+    cache_at(workspace / "cache")
+    save(linear(), workspace / "m" / "a.onnx")
+    save(linear((-1,) * 6), workspace / "m" / "b\n::set-output name=x::y\n::error::boo.onnx")
+    ran = act(workspace, cache="cache", timeline="files:m/*.onnx")
+    assert ran.outputs["outcome"] == "regression"
+    open_commands = re.sub(r"::stop-commands::(\w+)\n.*?\n::\1::\n", "", ran.log, flags=re.DOTALL)
+    commands = [line for line in open_commands.splitlines() if line.startswith("::")]
+    assert [line.split(" ")[0] for line in commands] == ["::error"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand files to others")
+def test_files_it_makes_belong_to_the_owner_of_the_workspace(workspace: Path) -> None:
+    os.chown(workspace, 1234, 1234)
+    act(workspace, report="new/folder/report.json")
+    made = [workspace / "new", workspace / "new" / "folder", workspace / "new" / "folder" / "report.json"]
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in made} == {(1234, 1234)}
+
+
+def test_a_real_cache_whose_source_is_not_in_the_repository_is_checked_by_its_manifest(workspace: Path) -> None:
+    table_cache_at(workspace / "elsewhere" / "cache")
+    shutil.move(workspace / "elsewhere" / "cache", workspace / "cache")
+    save(linear(), workspace / "models" / "m.onnx")
+    ran = act(workspace, cache="cache", timeline="files:models/*.onnx")
+    assert ran.code == 0
+    assert ran.report["check"]["regenerated"] is False
+    assert "`real` data." in ran.summary
+    assert "it was not regenerated" in ran.summary

@@ -1,0 +1,201 @@
+"""A cache is written whole or not at all, and it is the one its recipe prescribes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from making import SIX, cache_at, table_cache_at
+
+from bisect_cache.cache import generate as generating
+from bisect_cache.cache.columns import canonical_columns
+from bisect_cache.cache.features import as_table, read_features, write_features
+from bisect_cache.cache.fingerprint import fingerprint
+from bisect_cache.cache.generate import CannotGenerate, generate
+from bisect_cache.cache.manifest import Synthetic, Table, read_manifest
+from bisect_cache.cache.opened import open_cache
+from bisect_cache.cache.recipes.interface import BadSource
+from bisect_cache.files import sha256_of_file
+from bisect_cache.runs import EMBEDDED
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_default_cache_holds_the_values_that_its_text_prescribes(tmp_path: Path) -> None:
+    cache = cache_at(tmp_path / "c")
+    frame = pd.read_parquet(cache / "features.parquet")
+    rng = np.random.default_rng(20260418)
+    features = rng.uniform(0.2, 0.9, size=(256, 6)).astype(np.float32)
+    mos = features.sum(axis=1) / 6 + rng.normal(0.0, 1e-3, size=256).astype(np.float32)
+    assert list(frame.columns) == [*SIX, "mos"]
+    assert frame.index.name == "row"
+    assert np.array_equal(frame[list(SIX)].to_numpy(), features)
+    assert np.array_equal(frame["mos"].to_numpy(), mos)
+    assert mos.dtype == np.float32
+
+
+def test_the_default_cache_has_the_layout_on_disk_that_its_text_prescribes(tmp_path: Path) -> None:
+    file = pq.ParquetFile(cache_at(tmp_path / "c") / "features.parquet")
+    assert file.schema.names == [*SIX, "mos", "row"]
+    assert {file.metadata.row_group(0).column(index).compression for index in range(8)} == {"ZSTD"}
+    assert 12_000 < os.path.getsize(tmp_path / "c" / "features.parquet") < 16_000
+
+
+def test_the_embedded_cache_is_the_default_recipe() -> None:
+    manifest = read_manifest(EMBEDDED)
+    assert manifest is not None
+    assert manifest.recipe == Synthetic()
+    assert manifest.files == {
+        name: generating._record(EMBEDDED / name) for name in contents(EMBEDDED) if name != "bisect-cache.json"
+    }
+
+
+def test_models_are_the_same_bytes_in_another_process(tmp_path: Path) -> None:
+    here = cache_at(tmp_path / "here")
+    there = tmp_path / "there"
+    subprocess.run([sys.executable, "-m", "bisect_cache", "generate", str(there)], check=True, capture_output=True)
+    models = {name: data for name, data in contents(here).items() if name.endswith(".onnx")}
+    assert len(models) == 8
+    assert {name: data for name, data in contents(there).items() if name.endswith(".onnx")} == models
+
+
+def test_the_table_made_without_pandas_is_the_one_that_pandas_writes(tmp_path: Path) -> None:
+    columns = {"adm2": np.array([0.1, -0.0], np.float32), "mos": np.array([1, 2], np.float32), "key": ["é", ""]}
+    write_features(columns, tmp_path / "f.parquet")
+    read = canonical_columns(read_features(tmp_path / "f.parquet"))
+    assert list(read) == ["adm2", "mos", "key", "row"]
+    assert fingerprint(read) == fingerprint(canonical_columns(as_table(columns)))
+
+
+def test_every_parameter_is_followed_and_recorded(tmp_path: Path) -> None:
+    parameters = {
+        "rows": 40,
+        "models": 3,
+        "features_seed": 1,
+        "models_seed": 2,
+        "target_noise": 0.5,
+        "weight_noise": 0.25,
+        "regress_at": 2,
+    }
+    cache = cache_at(tmp_path / "c", **parameters)
+    manifest = read_manifest(cache)
+    assert manifest is not None
+    assert manifest.recipe == Synthetic(**parameters)
+    assert manifest.rows == 40
+    assert manifest.provenance == "synthetic"
+    assert len(list((cache / "models").iterdir())) == 3
+    default = open_cache(EMBEDDED)
+    opened = open_cache(cache)
+    assert not np.array_equal(opened.features, default.features[:40])
+    assert np.std(opened.target - opened.features.mean(axis=1)) > 0.3
+
+
+def test_the_manifest_says_what_the_files_are(tmp_path: Path) -> None:
+    cache = table_cache_at(tmp_path / "c", scale=(0.0, 1.0))
+    manifest = read_manifest(cache)
+    assert manifest is not None
+    assert manifest.provenance == "real"
+    assert manifest.recipe == Table(table="../table.csv", target="mos", content="content", scale=(0.0, 1.0))
+    assert (manifest.content, manifest.rows, manifest.features) == ("content", 24, SIX)
+    assert manifest.files["features.parquet"].sha256 == sha256_of_file(cache / "features.parquet")
+    assert manifest.fingerprint == open_cache(cache).fingerprint
+    assert open_cache(cache).content_count == 4
+
+
+def test_generating_again_replaces_the_cache_and_keeps_what_is_no_recipes(tmp_path: Path) -> None:
+    cache = cache_at(tmp_path / "c", models=9)
+    (cache / "README.md").write_text("mine")
+    (cache / "models" / "NOTES.txt").write_text("mine too")
+    cache_at(cache, models=2)
+    assert sorted(contents(cache)) == [
+        "README.md",
+        "bisect-cache.json",
+        "features.parquet",
+        "models/NOTES.txt",
+        "models/model_00.onnx",
+        "models/model_01.onnx",
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+
+
+def test_a_recipe_that_fails_leaves_the_old_cache_as_it_was(tmp_path: Path) -> None:
+    cache = cache_at(tmp_path / "c")
+    before = contents(cache)
+    with pytest.raises(BadSource, match="--regress-at 8: there is no such model"):
+        cache_at(cache, regress_at=8)
+    (tmp_path / "bad.csv").write_text("adm2,mos\n1,2\n,3\n2,4\n")
+    with pytest.raises(BadSource):
+        generate(cache, Table(table="../bad.csv"))
+    assert contents(cache) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "c"]
+
+
+@pytest.mark.parametrize("at", ["write_features", "describe", "encode_manifest", "_take_place"])
+@pytest.mark.parametrize("what", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_an_interruption_anywhere_leaves_the_old_cache_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, what: BaseException | type[BaseException]
+) -> None:
+    cache = cache_at(tmp_path / "c")
+    before = contents(cache)
+
+    def interrupted(*_: object) -> None:
+        raise what
+
+    monkeypatch.setattr(generating, at, interrupted)
+    with pytest.raises((KeyboardInterrupt, CannotGenerate)):
+        cache_at(cache, rows=10)
+    assert contents(cache) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+
+
+def test_a_cache_is_replaced_where_folders_cannot_be_exchanged(tmp_path: Path, monkeypatch) -> None:
+    cache = cache_at(tmp_path / "c", models=9)
+    (cache / "README.md").write_text("mine")
+    monkeypatch.setattr(generating, "_exchange", lambda *_: False)
+    cache_at(cache, models=2)
+    assert len(list((cache / "models").glob("*.onnx"))) == 2
+    assert (cache / "README.md").read_text() == "mine"
+    assert read_manifest(cache).recipe == Synthetic(models=2)  # type: ignore[union-attr]
+
+
+def test_the_folder_one_stands_in_is_kept(tmp_path: Path, monkeypatch) -> None:
+    cache = cache_at(tmp_path / "c")
+    monkeypatch.chdir(cache)
+    cache_at(Path("."), rows=10)
+    assert len(list(Path().glob("*.parquet"))) == 1
+    assert open_cache(Path()).rows == 10
+
+
+def test_a_folder_that_holds_other_things_is_refused_untouched(tmp_path: Path) -> None:
+    (tmp_path / "repo" / "src").mkdir(parents=True)
+    (tmp_path / "repo" / "src" / "x.py").write_text("x")
+    with pytest.raises(CannotGenerate, match="is no cache and holds folders of its own"):
+        cache_at(tmp_path / "repo")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(CannotGenerate, match="is a file"):
+        cache_at(tmp_path / "file")
+    cache = cache_at(tmp_path / "c")
+    (cache / "models" / "mine.onnx").write_bytes(b"mine")
+    with pytest.raises(CannotGenerate, match=r"mine\.onnx: no recipe made this file"):
+        cache_at(cache)
+    assert (cache / "models" / "mine.onnx").read_bytes() == b"mine"
+
+
+def test_a_manifest_from_a_stranger_cannot_name_files_outside(tmp_path: Path) -> None:
+    cache = cache_at(tmp_path / "c")
+    manifest = msgspec.json.decode((cache / "bisect-cache.json").read_bytes())
+    manifest["files"]["../victim.onnx"] = {"size": 0, "sha256": "0" * 64}
+    (cache / "bisect-cache.json").write_bytes(msgspec.json.encode(manifest))
+    (tmp_path / "victim.onnx").write_text("mine")
+    from bisect_cache.cache.manifest import BadManifest
+
+    with pytest.raises(BadManifest, match="not a manifest of this version"):
+        cache_at(cache)
+    assert (tmp_path / "victim.onnx").read_text() == "mine"

@@ -1,0 +1,40 @@
+"""Exactly rounded sums against math.fsum and fractions."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bisect_cache import exact
+from bisect_cache.exact import exact_mean, exact_sum
+
+finite = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300)
+
+
+@given(st.lists(finite, min_size=1, max_size=200))
+def test_a_sum_is_what_math_fsum_says(values: list[float]) -> None:
+    assert exact_sum(np.array(values)) == math.fsum(values)
+
+
+@given(st.lists(finite, min_size=1, max_size=200))
+def test_a_mean_is_the_exactly_rounded_rational_mean(values: list[float]) -> None:
+    assert exact_mean(np.array(values)) == float(sum(map(Fraction, values)) / len(values))
+
+
+def test_a_sum_over_several_pieces_is_that_of_the_whole(monkeypatch) -> None:
+    values = np.random.default_rng(1).normal(size=1000) * 10.0 ** np.arange(-150, 150).repeat(4)[:1000]
+    whole = exact_sum(values)
+    monkeypatch.setattr(exact, "_VALUES_AT_A_TIME", 7)
+    assert exact_sum(values) == whole == math.fsum(values)
+
+
+def test_the_order_of_values_does_not_change_a_sum() -> None:
+    values = np.random.default_rng(2).normal(size=5000) * 1e10
+    assert exact_sum(values) == exact_sum(values[::-1]) == exact_sum(np.sort(values))
+
+
+def test_what_cancels_leaves_the_small_rest() -> None:
+    assert exact_sum(np.array([1e300, 1.0, -1e300])) == 1.0
+    assert exact_sum(np.array([0.0, -0.0])) == 0.0
