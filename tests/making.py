@@ -123,7 +123,7 @@ def endless() -> onnx.ModelProto:
 def crashing() -> onnx.ModelProto:
     """Divides the lowest integer by -1: an x86 processor ends the process with SIGFPE."""
     nodes = [
-        helper.make_node("Cast", ["input"], ["whole"], to=TensorProto.INT32),
+        helper.make_node("Cast", ["input"], ["whole"], to=TensorProto.INT64),
         helper.make_node("Sub", ["whole", "whole"], ["zero"]),
         helper.make_node("Add", ["zero", "minus_one"], ["minus_ones"]),
         helper.make_node("Div", ["lowest", "minus_ones"], ["never"]),
@@ -132,8 +132,8 @@ def crashing() -> onnx.ModelProto:
     ]
     initializers = [
         numpy_helper.from_array(np.array([1], np.int64), "axes"),
-        numpy_helper.from_array(np.array(-1, np.int32), "minus_one"),
-        numpy_helper.from_array(np.array(-(2**31), np.int32), "lowest"),
+        numpy_helper.from_array(np.array(-1, np.int64), "minus_one"),
+        numpy_helper.from_array(np.array(-(2**63), np.int64), "lowest"),
     ]
     return model(nodes, [("input", TensorProto.FLOAT, ["N", 6])], [("score", TensorProto.FLOAT, ["N"])], initializers)
 

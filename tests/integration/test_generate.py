@@ -1,6 +1,5 @@
 """A cache is written whole or not at all, and it is the one its recipe prescribes."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +44,7 @@ def test_the_default_cache_has_the_layout_on_disk_that_its_text_prescribes(tmp_p
     file = pq.ParquetFile(cache_at(tmp_path / "c") / "features.parquet")
     assert file.schema.names == [*SIX, "mos", "row"]
     assert {file.metadata.row_group(0).column(index).compression for index in range(8)} == {"ZSTD"}
-    assert 12_000 < os.path.getsize(tmp_path / "c" / "features.parquet") < 16_000
+    assert 12_000 < (tmp_path / "c" / "features.parquet").stat().st_size < 16_000
 
 
 def test_the_embedded_cache_is_the_default_recipe() -> None:
@@ -168,7 +167,7 @@ def test_a_cache_is_replaced_where_folders_cannot_be_exchanged(tmp_path: Path, m
 def test_the_folder_one_stands_in_is_kept(tmp_path: Path, monkeypatch) -> None:
     cache = cache_at(tmp_path / "c")
     monkeypatch.chdir(cache)
-    cache_at(Path("."), rows=10)
+    cache_at(Path(), rows=10)
     assert len(list(Path().glob("*.parquet"))) == 1
     assert open_cache(Path()).rows == 10
 

@@ -103,7 +103,7 @@ def test_each_level_shows_ten_and_counts_the_rest() -> None:
 
 def test_a_regression_is_one_error_before_all_drift() -> None:
     shown = annotated(bisect_report(check=check_report("drift", findings=findings(2, "error"))), "c")
-    assert [note.title for note in shown][0] == "bisect-cache: a model regressed"
+    assert shown[0].title == "bisect-cache: a model regressed"
     assert shown[0].message == "model_01 is the first regressing model."
 
 

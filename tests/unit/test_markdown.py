@@ -90,7 +90,7 @@ def test_nasty_names_everywhere_leave_the_page_as_it_is() -> None:
     )
 
     def shape(report):
-        return [token.type for token in GITHUB.parse(summary(report)) if token.type not in {"inline"}]
+        return [token.type for token in GITHUB.parse(summary(report)) if token.type != "inline"]
 
     plain = bisect_report(
         steps=(step(0), step(1, "bad", reason="why", notes=("note",))),

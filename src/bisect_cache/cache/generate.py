@@ -122,7 +122,9 @@ def _write(stage: Path, recipe: Recipe, made: Made) -> Manifest:
         (stage / name).write_bytes(model)
     if isinstance(recipe, Synthetic):
         (stage / MODELS_FOLDER).mkdir(exist_ok=True)
-    manifest = describe(made.recipe or recipe, made, {name: _record(stage / name) for name in (FEATURES_NAME, *made.models)})
+    manifest = describe(
+        made.recipe or recipe, made, {name: _record(stage / name) for name in (FEATURES_NAME, *made.models)}
+    )
     (stage / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
     return manifest
 

@@ -1,0 +1,72 @@
+"""What the documentation shows is what happens."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BIN = Path(sys.executable).parent
+
+
+def workflow() -> str:
+    return re.search(r"```yaml\n(.*?)```", README, re.DOTALL)[1]  # type: ignore[index]
+
+
+def test_generated_texts_are_current() -> None:
+    checked = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "update_docs.py"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, f"{checked.stdout}run `python tools/update_docs.py`"
+
+
+def test_the_example_workflow_names_only_inputs_that_there_are() -> None:
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    steps = yaml.safe_load(workflow())["jobs"]["bisect"]["steps"]
+    mine = [step for step in steps if step["uses"] == "./"]
+    assert len(mine) == 1
+    assert set(mine[0]["with"]) <= set(action["inputs"])
+
+
+@pytest.mark.parametrize(
+    "linter", [["check-jsonschema", "--builtin-schema", "vendor.github-workflows"], ["zizmor", "--offline", "-q"]]
+)
+def test_the_example_workflow_passes_the_linters(tmp_path: Path, linter: list[str]) -> None:
+    file = tmp_path / ".github" / "workflows" / "example.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text(workflow())
+    command = shutil.which(linter[0], path=str(BIN)) or shutil.which(linter[0])
+    assert command, f"{linter[0]} is not installed: make test"
+    linted = subprocess.run([command, *linter[1:], str(file)], capture_output=True, text=True, check=False)
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+def test_the_real_example_gives_the_output_that_is_shown(real_data: Path, tmp_path: Path) -> None:
+    shown = re.search(r"<!-- example: checked by the tests -->\n```console\n(.*?)```", README, re.DOTALL)[1]  # type: ignore[index]
+    (tmp_path / "data").symlink_to(real_data)
+    printed = ""
+    for line in [line for line in shown.splitlines() if line.startswith("$ ")]:
+        command = shlex.split(line[2:])
+        assert command[0] == "bisect-cache"
+        completed = subprocess.run(
+            [sys.executable, "-m", "bisect_cache", *command[1:]],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            check=False,
+        )
+        printed += f"{line}\n{completed.stderr}{completed.stdout}"
+    assert [line.rstrip() for line in printed.splitlines()] == shown.splitlines()
+
+
+@pytest.mark.parametrize("file", ["README.md", *sorted(path.name for path in (ROOT / "docs").glob("*.md"))])
+def test_links_between_documents_lead_somewhere(file: str) -> None:
+    path = ROOT / file if file == "README.md" else ROOT / "docs" / file
+    links = re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
