@@ -63,7 +63,7 @@ def repository(folder: Path, base: str) -> Path:
     return folder
 
 
-def test_a_later_step_of_a_workflow_reads_the_outputs(docker: Docker, base: str, image: str, tmp_path: Path) -> None:
+def test_a_later_step_of_a_workflow_reads_the_outputs(docker: Docker, base: str, tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     checkout.mkdir()
     repository(checkout, base)
