@@ -1,20 +1,22 @@
 """Exactly rounded sums: the same float64 on every CPU, NumPy and Python.
 
 A plain ``numpy.sum`` depends on the order of its additions, and that order changes with the CPU's vector
-width and with the library's version. Here each value is taken apart into an integer mantissa and an
-exponent, the mantissas that share an exponent are added as integers (which cannot round), and the one
-rounding happens at the very end.
+width and with the library's version. Here values are cut into layers: each layer takes the next 26 bits of every
+value, as integers of one common unit. A sum of such integers cannot round in float64, whatever its order, so
+NumPy may add them as fast as it can; the one rounding happens at the very end.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-# Each half of a 53-bit mantissa has at most 27 bits; float64 holds integers up to 2**53 exactly, so bincount's
-# float64 additions of halves are exact for up to 2**26 values at a time.
-_HALF_BITS = 26
-_VALUES_AT_A_TIME = 1 << 25
+# Integers of up to 2**26, far fewer than 2**26 of them: no partial sum leaves 2**53. As many at a time as stay in a
+# processor's cache.
+_LAYER_BITS = 26
+_VALUES_AT_A_TIME = 1 << 15
 
 
 def exact_sum(values: NDArray[np.float64]) -> float:
@@ -24,41 +26,49 @@ def exact_sum(values: NDArray[np.float64]) -> float:
 
     Raises ``OverflowError`` when the sum is beyond float64.
     """
-    total, exponent = _exact_integer_sum(values)
-    if exponent >= 0:
-        return float(total << exponent)
-    return total / (1 << -exponent)  # division of Python integers rounds exactly
+    total, exponent = _integer_sum(values)
+    return _ratio(total, exponent, 1)
 
 
 def exact_mean(values: NDArray[np.float64]) -> float:
     """The exactly rounded mean of ``values``, shape (N,), float64, all finite, N >= 1."""
-    total, exponent = _exact_integer_sum(values)
-    if exponent >= 0:
-        return (total << exponent) / values.size
-    return total / (values.size << -exponent)
+    total, exponent = _integer_sum(values)
+    return _ratio(total, exponent, values.size)
 
 
-def _exact_integer_sum(values: NDArray[np.float64]) -> tuple[int, int]:
+def _ratio(total: int, exponent: int, count: int) -> float:
+    """``total * 2**exponent / count``; a division of Python's integers rounds exactly."""
+    return (total << exponent) / count if exponent >= 0 else total / (count << -exponent)
+
+
+def _integer_sum(values: NDArray[np.float64]) -> tuple[int, int]:
     """The sum as ``total * 2**exponent`` with integers, without any rounding."""
     total, exponent = 0, 0
     for start in range(0, values.size, _VALUES_AT_A_TIME):
-        mantissas, exponents = np.frexp(values[start : start + _VALUES_AT_A_TIME])
-        integers = np.ldexp(mantissas, 53).astype(np.int64)
-        high = integers >> _HALF_BITS
-        low = integers & ((1 << _HALF_BITS) - 1)
-        lowest = int(exponents.min())
-        bins = exponents - lowest
-        highs = np.bincount(bins, weights=high)
-        lows = np.bincount(bins, weights=low)
-        part = sum(
-            ((int(top) << _HALF_BITS) + int(bottom)) << shift
-            for shift, (top, bottom) in enumerate(zip(highs.tolist(), lows.tolist(), strict=True))
-        )
-        part_exponent = lowest - 53
-        if start == 0:
-            total, exponent = part, part_exponent
-        else:
-            common = min(exponent, part_exponent)
-            total = (total << (exponent - common)) + (part << (part_exponent - common))
-            exponent = common
+        part, part_exponent = _layered_sum(values[start : start + _VALUES_AT_A_TIME])
+        common = min(exponent, part_exponent)
+        total = (total << (exponent - common)) + (part << (part_exponent - common))
+        exponent = common
     return total, exponent
+
+
+def _layered_sum(values: NDArray[np.float64]) -> tuple[int, int]:
+    largest = max(float(values.max()), -float(values.min()))
+    total, exponent = 0, math.frexp(largest)[1]
+    rest = values
+    while rest.size:
+        exponent -= _LAYER_BITS
+        layer = np.rint(_shifted(rest, -exponent))
+        total = (total << _LAYER_BITS) + int(layer.sum())
+        # Exact: what is left is a value's low bits, or all of one that is too small for this layer.
+        rest = rest - _shifted(layer, exponent)
+        if not rest.any():
+            break
+        if np.count_nonzero(rest) < rest.size // 2:
+            rest = rest[rest != 0]
+    return total, exponent
+
+
+def _shifted(values: NDArray[np.float64], bits: int) -> NDArray[np.float64]:
+    """``values * 2**bits``; a product with a power of two is quicker, where float64 has that power."""
+    return values * 2.0**bits if -1000 <= bits <= 1000 else np.ldexp(values, bits)
