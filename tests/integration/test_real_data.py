@@ -93,3 +93,18 @@ def test_the_180_reports_become_a_cache_that_models_are_judged_on(
     report = run_bisect(BisectRequest(tmp_path / "cache", (registry,), parse_thresholds(["plcc >= 0.80"])))
     assert report.outcome == "no-regression"
     assert json.loads((tmp_path / "cache" / "bisect-cache.json").read_text())["recipe"]["kind"] == "reports"
+
+
+def test_a_third_of_a_million_rows_are_scored_in_stretches_as_they_are_all_at_once(
+    real_data: Path, registry: str, tmp_path: Path
+) -> None:
+    generate(tmp_path / "cache", Table(table=str(real_data / "avt-vqdb-uhd-1" / "frames.parquet")))
+    cache = open_cache(tmp_path / "cache")
+    checkpoint = open_timeline([registry]).checkpoints[0]
+    with Worker(Limits()) as worker:
+        judgement = Judge(worker, cache, (), Ports()).judge(checkpoint)
+    session = ort.InferenceSession(checkpoint.files.model(), providers=["CPUExecutionProvider"])
+    predictions = session.run(None, {session.get_inputs()[0].name: cache.features})[0].ravel().astype(float)
+    assert judgement.metrics["srocc"] == pytest.approx(
+        stats.spearmanr(predictions, cache.target.astype(float)).statistic, abs=1e-9
+    )

@@ -20,8 +20,6 @@ from bisect_cache.judge.thresholds import Threshold, broken
 from bisect_cache.judge.verdict import Verdict
 from bisect_cache.timeline.interface import CannotRead, Checkpoint
 
-_ROWS_WORTH_THREADS = 10_000
-
 
 @dataclass(frozen=True)
 class Judgement:
@@ -49,7 +47,7 @@ class Judge:
     def __init__(self, worker: Worker, cache: Cache, thresholds: Sequence[Threshold], ports: Ports) -> None:
         """Give the features to ``worker``. Raises ``CannotStart`` when it did not come up."""
         self._worker = worker
-        self._features = Features(cache.rows, cache.columns, threads_for(cache.rows))
+        self._features = Features(cache.rows, cache.columns, _cores())
         self._matrix = memoryview(cache.features.data)
         self._target = target_side(cache.target)
         self._thresholds = thresholds
@@ -109,10 +107,8 @@ class Judge:
         return Judgement("bad" if failed else "good", measured, reason)
 
 
-def threads_for(rows: int) -> int:
-    """How many threads pay for themselves: on many rows all that this process may use, on few rows one."""
-    if rows < _ROWS_WORTH_THREADS:
-        return 1
+def _cores() -> int:
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -23,7 +23,7 @@ class Features(Struct, frozen=True, tag="features"):
     rows: Annotated[int, Meta(ge=1)]
     columns: tuple[str, ...]
     threads: Annotated[int, Meta(ge=1)]
-    """How many threads ONNX Runtime may use inside one model."""
+    """How many stretches of rows may be fed to a model side by side."""
 
 
 class Model(Struct, frozen=True, tag="model"):

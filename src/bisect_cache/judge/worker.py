@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bisect_cache.judge.feeding import CannotFeed, Feed, Port, names_in, plan
+from bisect_cache.judge.predicting import NoScores, predict
 from bisect_cache.judge.protocol import (
     LARGEST_BODY,
     LARGEST_HEAD,
@@ -119,24 +120,28 @@ def _answer(
     head: Model, model: bytearray, given: Features, matrix: NDArray[np.float32], fetch: Fetch
 ) -> tuple[ToParent, bytes]:
     try:
-        session = _session(bytes(model), given.threads, fetch)
+        session = _session(bytes(model), fetch)
         feed = _plan(session, head, given.columns)
-        predictions = _predict(session, feed, matrix)
-    except (CannotFeed, _Refused) as refusal:
+        predictions, note = predict(
+            lambda rows: session.run([feed.output], {feed.input: rows})[0],
+            _matrix(feed, matrix),
+            feed.batch,
+            given.threads,
+        )
+    except (CannotFeed, NoScores, _Refused) as refusal:
         return Untestable(str(refusal)[:_LONGEST_REASON]), b""
     except MemoryError:
         return Untestable("ran out of memory"), b""
     except Exception as error:  # ONNX Runtime raises its own kinds, and plain RuntimeError, for what a model holds
         return Untestable(_said(error)), b""
-    note = f"fed in batches of {feed.batch}, which the model fixes" if feed.batch else None
     return Predictions("<f4" if predictions.itemsize == 4 else "<f8", note), predictions.tobytes()
 
 
-def _session(model: bytes, threads: int, fetch: Fetch) -> ort.InferenceSession:
+def _session(model: bytes, fetch: Fetch) -> ort.InferenceSession:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1  # cores are kept busy by rows, not inside one operator
     options.inter_op_num_threads = 1
     # No fusions: what is judged is the graph as it was committed.
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
@@ -198,32 +203,10 @@ def _port(node: Any) -> Port:
     return Port(node.name, node.type, sizes)
 
 
-def _predict(session: ort.InferenceSession, feed: Feed, features: NDArray[np.float32]) -> NDArray[Any]:
-    matrix = features
-    if feed.columns != tuple(range(features.shape[1])):
-        matrix = features[:, feed.columns]
-    matrix = np.ascontiguousarray(matrix, np.dtype(feed.dtype))
-    rows = len(matrix)
-    if feed.batch is None or feed.batch == rows:
-        return _scores(session.run([feed.output], {feed.input: matrix})[0], rows)
-    short = -rows % feed.batch
-    if short:
-        matrix = np.concatenate([matrix, np.repeat(matrix[-1:], short, axis=0)])
-    parts = [
-        _scores(session.run([feed.output], {feed.input: matrix[start : start + feed.batch]})[0], feed.batch)
-        for start in range(0, len(matrix), feed.batch)
-    ]
-    return np.concatenate(parts)[:rows]
-
-
-def _scores(output: Any, rows: int) -> NDArray[Any]:
-    if not isinstance(output, np.ndarray) or output.dtype.kind != "f":
-        raise _Refused(
-            f"gives {getattr(output, 'dtype', type(output).__name__)} where a floating-point score must come"
-        )
-    if output.size != rows or output.shape not in {(rows,), (rows, 1)}:
-        raise _Refused(f"gives scores of shape {list(output.shape)} for {rows} rows; [N] or [N, 1] is needed")
-    return output.reshape(rows).astype("<f8" if output.dtype.itemsize > 4 else "<f4", copy=False)
+def _matrix(feed: Feed, features: NDArray[np.float32]) -> NDArray[Any]:
+    """The features in the model's order and type."""
+    chosen = features if feed.columns == tuple(range(features.shape[1])) else features[:, feed.columns]
+    return np.ascontiguousarray(chosen, np.dtype(feed.dtype))
 
 
 def _said(error: Exception) -> str:

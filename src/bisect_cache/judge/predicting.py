@@ -1,0 +1,75 @@
+"""All rows through one model, a stretch at a time: bounded memory, every core, the same answer. Knows no runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROWS_AT_A_TIME = 4096
+"""Rows that a model with a free batch is fed at once: what kernels keep per row then stays small."""
+_ROWS_COMPARED = 64
+_TOLERANCE = 1e-4
+
+Run = Callable[[NDArray[Any]], Any]
+"""From a matrix (n, F) to what the model gives for it; may be called from several threads at once."""
+
+
+class NoScores(Exception):
+    """What the model gives is not one floating-point score a row."""
+
+
+def predict(run: Run, matrix: NDArray[Any], batch: int | None, threads: int) -> tuple[NDArray[Any], str | None]:
+    """Scores of ``matrix`` (N, F), shape (N,), float32 or float64, and what a reader must be told of how.
+
+    ``batch`` is the number of rows that the model insists on, None where it takes any. Stretches of rows are fed
+    side by side in ``threads`` threads. A model whose scores depend on the other rows that it is fed with gets all
+    of them at once.
+
+    Raises ``NoScores``, and whatever ``run`` raises.
+    """
+    rows = len(matrix)
+    if batch is not None and batch != rows:
+        padded = np.concatenate([matrix, np.repeat(matrix[-1:], -rows % batch, axis=0)])
+        stretch = max(1, ROWS_AT_A_TIME // batch) * batch
+        scores = _side_by_side(lambda part: _in_batches(run, part, batch), padded, stretch, threads)
+        return scores[:rows], f"fed in batches of {batch}, which the model fixes"
+    if rows <= ROWS_AT_A_TIME:
+        return _scores(run(matrix), rows), None
+    if _depends_on_other_rows(run, matrix[:ROWS_AT_A_TIME]):
+        return _scores(run(matrix), rows), "its scores depend on the other rows of a batch: fed all rows at once"
+    return _side_by_side(lambda part: _scores(run(part), len(part)), matrix, ROWS_AT_A_TIME, threads), None
+
+
+def _side_by_side(score: Run, matrix: NDArray[Any], stretch: int, threads: int) -> NDArray[Any]:
+    parts = [matrix[start : start + stretch] for start in range(0, len(matrix), stretch)]
+    if threads == 1 or len(parts) == 1:
+        return np.concatenate([score(part) for part in parts])
+    with ThreadPoolExecutor(min(threads, len(parts))) as pool:
+        return np.concatenate(list(pool.map(score, parts)))
+
+
+def _in_batches(run: Run, part: NDArray[Any], batch: int) -> NDArray[Any]:
+    return np.concatenate([_scores(run(part[start : start + batch]), batch) for start in range(0, len(part), batch)])
+
+
+def _depends_on_other_rows(run: Run, matrix: NDArray[Any]) -> bool:
+    """Whether the first rows get other scores alone than among all of ``matrix``, beyond what rounding explains."""
+    among = _scores(run(matrix), len(matrix))
+    first = matrix[:_ROWS_COMPARED]
+    alone = _scores(run(first), len(first))
+    finite = among[np.isfinite(among)]
+    spread = float(np.ptp(finite)) if finite.size else 0.0
+    return not np.allclose(among[: len(first)], alone, rtol=0, atol=_TOLERANCE * spread, equal_nan=True)
+
+
+def _scores(output: Any, rows: int) -> NDArray[Any]:
+    if not isinstance(output, np.ndarray) or output.dtype.kind != "f":
+        found = getattr(output, "dtype", type(output).__name__)
+        raise NoScores(f"gives {found} where a floating-point score must come")
+    if output.size != rows or output.shape not in {(rows,), (rows, 1)}:
+        raise NoScores(f"gives scores of shape {list(output.shape)} for {rows} rows; [N] or [N, 1] is needed")
+    return output.reshape(rows).astype("<f8" if output.dtype.itemsize > 4 else "<f4", copy=False)
