@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 from container import engine
 from container.conftest import Docker
 
@@ -51,3 +53,31 @@ def test_no_bytecode_is_left_to_compile_when_the_action_starts(
 
     figure(f"start-up: the imports of a bisect take {float(seconds):.2f} s in the container")
     assert compiled_now == []
+
+
+@pytest.mark.parametrize(
+    ("taken", "still_works"),
+    [
+        ("", True),
+        ("/opt/venv/lib/python3*/site-packages/pyarrow/libarrow_substrait*", False),
+        ("/opt/venv/lib/python3*/site-packages/onnx/reference", False),
+        ("/opt/bisect-cache/bisect_cache/cache/embedded", False),
+    ],
+)
+def test_the_smoke_test_of_the_build_notices_what_slimming_must_not_take(
+    docker: Docker, image: str, taken: str, still_works: bool
+) -> None:
+    smoke = f"{Path(__file__).with_name('smoke.py')}:/tmp/smoke.py:ro"
+    ran = docker(
+        "run",
+        "--rm",
+        "--network=none",
+        f"--volume={smoke}",
+        "--entrypoint=sh",
+        image,
+        "-c",
+        f"rm -rf {taken}; /opt/venv/bin/python /tmp/smoke.py",
+        check=False,
+    )
+
+    assert (ran.returncode == 0) is still_works, ran.stdout + ran.stderr

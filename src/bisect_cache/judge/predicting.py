@@ -37,7 +37,7 @@ def predict(run: Run, matrix: NDArray[Any], batch: int | None, threads: int) -> 
         stretch = max(1, ROWS_AT_A_TIME // batch) * batch
         scores = _side_by_side(lambda part: _in_batches(run, part, batch), padded, stretch, threads)
         return scores[:rows], f"fed in batches of {batch}, which the model fixes"
-    if rows <= ROWS_AT_A_TIME:
+    if batch == rows or rows <= ROWS_AT_A_TIME:
         return _scores(run(matrix), rows), None
     if _depends_on_other_rows(run, matrix[:ROWS_AT_A_TIME]):
         return _scores(run(matrix), rows), "its scores depend on the other rows of a batch: fed all rows at once"
