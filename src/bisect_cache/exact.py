@@ -58,7 +58,7 @@ def _layered_sum(values: NDArray[np.float64]) -> tuple[int, int]:
     rest = values
     while rest.size:
         exponent -= _LAYER_BITS
-        layer = np.rint(_shifted(rest, -exponent))
+        layer = np.trunc(_shifted(rest, -exponent))
         total = (total << _LAYER_BITS) + int(layer.sum())
         # Exact: what is left is a value's low bits, or all of one that is too small for this layer.
         rest = rest - _shifted(layer, exponent)

@@ -1,0 +1,91 @@
+# `make` alone lists what there is. Everything happens in .venv, from hash-locked requirements.
+
+PYTHON ?= python3
+UV ?= uv
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps
+LOCKED := $(PIP) --require-hashes --only-binary :all: --requirement
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(UPGRADE)
+
+BUILD_BACKEND := $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
+
+.PHONY: help bisect regression test container-test lint types versions versions-short bench lock clean
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
+
+bisect: .venv/runtime ## judge the models of the built-in synthetic cache: nothing wrong there
+	$(BIN)/bisect-cache bisect
+
+regression: .venv/runtime ## make a cache whose model 5 is bad, and find it
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	$(BIN)/bisect-cache generate "$$folder/cache" --regress-at 5 && \
+	{ $(BIN)/bisect-cache bisect --cache "$$folder/cache"; found=$$?; } && \
+	if [ $$found -eq 1 ]; then \
+	  echo "Found, as it should be: bisect-cache ends with 1 when there is a regression."; \
+	else \
+	  echo "bisect-cache ended with $$found instead of 1: the planted regression was not found." >&2; exit 1; \
+	fi
+
+test: .venv/dev ## unit and integration tests
+	$(BIN)/pytest
+
+container-test: .venv/dev ## build the image and run it as GitHub's runner does (needs root, or BISECT_CACHE_DOCKER_HOST)
+	$(BIN)/pytest tests/container
+
+lint: .venv/dev ## formatting, imports, action and workflows, Dockerfile
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --no-progress action.yml .github/workflows
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/act --validate
+
+types: .venv/dev ## mypy
+	$(BIN)/mypy
+
+versions: .venv/dev ## the recipe's bytes over many versions of its libraries
+	$(BIN)/python tools/version_matrix.py
+
+versions-short: .venv/dev ## the same over the oldest and the newest
+	$(BIN)/python tools/version_matrix.py --short
+
+bench: .venv/dev ## time and memory
+	$(BIN)/python benchmarks/run.py
+
+# An existing lock's versions are kept where pyproject.toml still allows them: `make lock UPGRADE=--upgrade`
+# takes the newest. The build backend is read from pyproject.toml too, so nothing is pinned in two places.
+lock: ## re-create requirements/*.txt from pyproject.toml (needs uv)
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv, or make lock UV=/path/to/uv" >&2; exit 1; }
+	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
+	$(BUILD_BACKEND) | $(COMPILE) - --output-file requirements/build.txt
+	$(BUILD_BACKEND) | $(COMPILE) pyproject.toml - --extra dev --constraint requirements/runtime.txt \
+	  --output-file requirements/dev.txt
+
+clean: ## remove .venv and what the tools leave
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
+
+# The stamps below say what .venv holds. Both end with the package itself, editable, so that the sources in
+# src/ are what runs.
+.venv/runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | .venv/python
+	$(LOCKED) requirements/runtime.txt --requirement requirements/build.txt
+	$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: requirements/dev.txt pyproject.toml | .venv/python
+	$(LOCKED) requirements/dev.txt
+	$(PIP) --no-build-isolation --editable .
+	@touch $@ .venv/runtime
+
+.venv/python:
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "There is no $(PYTHON) here; bisect-cache needs Python 3.11 or newer: make PYTHON=/path/to/python3 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$$($(PYTHON) --version) is too old: bisect-cache needs 3.11 or newer: make PYTHON=python3.13 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	@touch $@
