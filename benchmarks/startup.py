@@ -2,7 +2,7 @@
 
     python benchmarks/startup.py [--runs 7] [--top 12] [--image IMAGE]
 
-With --image this file is read by the image's own interpreter, so that the bytecode compiled into the image
+With --image this file is run by the image's own interpreter, so that the bytecode compiled into the image
 counts and the start of a container does not. It needs nothing but the standard library.
 """
 
@@ -18,7 +18,10 @@ import tempfile
 import time
 from pathlib import Path
 
-LIKELY_ENTRYPOINTS = ("entrypoint.py", "/app/entrypoint.py", "/entrypoint.py")
+INTERPRETER = "/opt/venv/bin/python"
+"""The image's own, which has the package."""
+INSTALLED = Path("/opt/bisect-cache")
+"""Where the image keeps the package and its entry point."""
 
 
 def main() -> int:
@@ -49,11 +52,11 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def inside(arguments: argparse.Namespace) -> int:
-    """Hand this file to the image's interpreter on its standard input."""
+    """Run this file with the image's interpreter, beside the image's entry point."""
     options = ("--runs", str(arguments.runs), "--top", str(arguments.top))
-    container = ("docker", "run", "--rm", "--interactive", "--entrypoint", "python", arguments.image)
-    with Path(__file__).open("rb") as program:
-        return subprocess.run([*container, "-", *options], stdin=program, check=False).returncode
+    mount = f"{Path(__file__).resolve()}:{INSTALLED / 'benchmarks' / 'startup.py'}:ro"
+    container = ("docker", "run", "--rm", "--volume", mount, "--entrypoint", INTERPRETER, arguments.image)
+    return subprocess.run([*container, str(INSTALLED / "benchmarks" / "startup.py"), *options], check=False).returncode
 
 
 def processes() -> dict[str, list[str]]:
@@ -67,11 +70,9 @@ def processes() -> dict[str, list[str]]:
         "bisect-cache check": [*command_line, "check"],
         "bisect-cache bisect": [*command_line, "bisect"],
     }
-    here = Path.cwd() if "__file__" not in globals() else Path(__file__).resolve().parents[1]
-    entrypoints = [path for path in (here / name for name in LIKELY_ENTRYPOINTS) if path.is_file()]
-    if entrypoints:
-        flows["action, first line of work"] = ["-c", "import bisect_cache.action.main"]
-        flows["entrypoint.py with no inputs"] = [str(entrypoints[0])]
+    entrypoint = Path(__file__).resolve().parents[1] / "entrypoint.py"
+    flows["action, first line of work"] = ["-c", "import bisect_cache.action.main"]
+    flows["entrypoint.py with no inputs"] = [str(entrypoint)]
     return flows
 
 
