@@ -39,11 +39,15 @@ def main() -> NoReturn:
     except Exception as error:
         if os.environ.get("BISECT_CACHE_DEBUG"):
             raise
-        _fail(
-            f"an error of bisect-cache itself ({type(error).__name__}: {error}). Please report it; with "
-            f"BISECT_CACHE_DEBUG=1 in the environment the whole traceback is shown"
-        )
+        _fail(_of_our_own(error))
     sys.exit(0)
+
+
+def _of_our_own(error: Exception) -> str:
+    return (
+        f"an error of bisect-cache itself ({type(error).__name__}: {error}). Please report it; with "
+        f"BISECT_CACHE_DEBUG=1 in the environment the whole traceback is shown"
+    )
 
 
 def _fail(message: str) -> NoReturn:
@@ -300,9 +304,10 @@ def _reported(json_file: str | None, broken: Callable[[BisectCacheError], Report
     """A run that could not judge leaves a report that says so, never the one of an earlier run."""
     try:
         yield
-    except BisectCacheError as error:
+    except Exception as error:
         if json_file:
-            _write_report(broken(error), json_file)
+            known = error if isinstance(error, BisectCacheError) else BisectCacheError(_of_our_own(error))
+            _write_report(broken(known), json_file)
         raise
 
 

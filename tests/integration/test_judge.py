@@ -3,6 +3,7 @@
 import json
 import platform
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy import stats
 
 from bisect_cache.cache.opened import Cache, open_cache
 from bisect_cache.files import sha256_of
+from bisect_cache.judge import process
 from bisect_cache.judge.judge import Judge, Judgement, Ports
 from bisect_cache.judge.process import Limits, Worker
 from bisect_cache.judge.thresholds import parse_thresholds
@@ -222,3 +224,44 @@ def test_the_worker_sees_no_environment_of_ours(cache: Cache, monkeypatch: pytes
         environment = Path(f"/proc/{worker._process.pid}/environ").read_bytes()
     assert b"secret" not in environment
     assert b"OPENBLAS_NUM_THREADS=1" in environment
+
+
+def test_a_worker_that_cannot_import_the_runtime_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_START", "import sys; raise ImportError('no onnxruntime here')")
+    with Worker(Limits()) as worker, pytest.raises(process.CannotStart) as refused:
+        worker.hello()
+    assert "ended with exit code 1: ImportError: no onnxruntime here" in str(refused.value)
+    assert "Is onnxruntime installed" in str(refused.value)
+
+
+def test_features_that_do_not_fit_the_memory_limit_are_told_from_a_bad_model(cache: Cache) -> None:
+    large = replace(cache, features=np.zeros((1 << 26, 6), np.float32))
+    with (
+        Worker(Limits(memory=1 << 30)) as worker,
+        pytest.raises(process.CannotStart, match=r"did not take the features, 1536 MiB .* --memory-limit"),
+    ):
+        Judge(worker, large, (), Ports())
+
+
+ANSWERS = {
+    "a shorter vector": "packed(Predictions('<f4'), 8) + bytes(8)",
+    "more than was asked for": "packed(Predictions('<f8'), 1 << 30)",
+    "no JSON": "LENGTHS.pack(3, 0) + b'{{{'",
+    "another kind": "packed(Hello('1'), 0)",
+    "an endless head": "LENGTHS.pack(1 << 31, 0)",
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_a_worker_that_was_taken_over_cannot_confuse_the_parent(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from bisect_cache.judge.protocol import *; "
+        f"sys.stdout.buffer.write(packed(Hello('1'), 0) + {answer}); sys.stdout.flush(); sys.stdin.buffer.read()"
+    )
+    monkeypatch.setattr(process, "_START", program)
+    with Worker(Limits(seconds=20)) as worker:
+        judgement = judged(Judge(worker, cache, (), Ports()), linear(), tmp_path)
+    assert judgement.verdict == "untestable"
+    assert "the worker process" in (judgement.reason or "")

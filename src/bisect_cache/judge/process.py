@@ -8,7 +8,6 @@ import selectors
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ import msgspec
 
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.judge.protocol import (
-    LARGEST_BODY,
     LARGEST_HEAD,
     LENGTHS,
     Features,
@@ -41,6 +39,7 @@ _START = (
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "SYSTEMROOT")
 _SECONDS_TO_START = 120.0
 _PIECE = 1 << 20
+_LARGEST_SCORE = 8
 _HEADS = msgspec.json.Decoder(ToParent)
 
 
@@ -61,12 +60,27 @@ class Limits:
     """Address space of the worker in bytes; 0 for no limit."""
 
 
+@dataclass(frozen=True)
+class _Deadline:
+    seconds: float
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Self:
+        return cls(seconds, time.monotonic() + seconds)
+
+    @property
+    def left(self) -> float:
+        return max(0.0, self.at - time.monotonic())
+
+
 class Worker:
     """One worker process at a time. The constructor starts it and does not wait for it: pipes wait."""
 
     def __init__(self, limits: Limits) -> None:
         """Start the process; raises ``CannotStart`` when the system refuses."""
         self._limits = limits
+        self._rows = 0
         self._start()
 
     def __enter__(self) -> Self:
@@ -86,30 +100,33 @@ class Worker:
         self._start()
 
     def _start(self) -> None:
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         command = [sys.executable, "-I", "-c", _START, str(_ROOT), str(self._limits.memory)]
         try:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._errors,
+                stderr=subprocess.PIPE,
+                cwd="/",  # nothing lies there that a model could name
                 env=_environment(),
                 bufsize=0,
             )
         except OSError as error:
-            self._errors.close()
             raise CannotStart(f"the worker process cannot be started ({error.strerror}): {sys.executable}") from error
-        assert self._process.stdin and self._process.stdout  # noqa: S101, PT018 - both are pipes, by the call above
-        self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
-        os.set_blocking(self._to, False)
-        os.set_blocking(self._from, False)
+        pipes = [pipe.fileno() for pipe in self._pipes()]
+        self._to, self._from, self._errors = pipes
+        for pipe in pipes:
+            os.set_blocking(pipe, False)
         self._alive = True
+
+    def _pipes(self) -> list[IO[bytes]]:
+        """To its standard input, from its standard output, from its standard error."""
+        return [pipe for pipe in (self._process.stdin, self._process.stdout, self._process.stderr) if pipe]
 
     def hello(self) -> Hello:
         """Wait until it is ready. Raises ``CannotStart`` with what it printed."""
         try:
-            head, _ = self._receive(time.monotonic() + _SECONDS_TO_START)
+            head, _ = self._receive(_Deadline.after(_SECONDS_TO_START))
         except Lost as lost:
             raise CannotStart(
                 f"the worker process did not start ({lost}). Is onnxruntime installed for {sys.executable}?"
@@ -119,8 +136,15 @@ class Worker:
         return head
 
     def give(self, features: Features, matrix: memoryview) -> None:
-        """Hand over the matrix that every model is fed from. Raises ``Lost``."""
-        self._send(features, matrix, time.monotonic() + _SECONDS_TO_START)
+        """Hand over the matrix that every model is fed from. Raises ``CannotStart`` when it is not taken."""
+        self._rows = features.rows
+        try:
+            self._send(features, matrix, _Deadline.after(_SECONDS_TO_START))
+        except Lost as lost:
+            raise CannotStart(
+                f"the worker process did not take the features, {matrix.nbytes >> 20} MiB ({lost}); give it more "
+                f"memory with --memory-limit"
+            ) from lost
 
     def predict(
         self, model: Model, data: bytes, beside: Callable[[str], bytes]
@@ -130,16 +154,19 @@ class Worker:
         Raises ``Lost`` when the worker dies or takes longer than its limit, and whatever ``beside`` raises; it is
         not ``alive`` after either.
         """
-        deadline = time.monotonic() + self._limits.seconds
+        deadline = _Deadline.after(self._limits.seconds)
         self._send(model, memoryview(data), deadline)
         while True:
             head, body = self._receive(deadline)
             if isinstance(head, Wants):
                 self._send(File(), memoryview(self._asked(beside, head.location)), deadline)
-            elif isinstance(head, Predictions | Untestable):
+            elif isinstance(head, Untestable) or (isinstance(head, Predictions) and self._fits(head, body)):
                 return head, body
             else:
-                raise self._lost("the worker answered out of turn")
+                raise self._lost("the worker process gave another answer than was asked for")
+
+    def _fits(self, head: Predictions, body: bytearray) -> bool:
+        return len(body) == self._rows * int(head.dtype[-1])
 
     def _asked(self, beside: Callable[[str], bytes], location: str) -> bytes:
         try:
@@ -154,12 +181,11 @@ class Worker:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._errors):
-            if stream:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        for pipe in self._pipes():
+            with contextlib.suppress(OSError):
+                pipe.close()
 
-    def _send(self, head: ToWorker, body: memoryview, deadline: float) -> None:
+    def _send(self, head: ToWorker, body: memoryview, deadline: _Deadline) -> None:
         for piece in (memoryview(packed(head, body.nbytes)), body.cast("B") if body.nbytes else body):
             sent = 0
             while sent < piece.nbytes:
@@ -171,17 +197,17 @@ class Worker:
                 except BrokenPipeError as error:
                     raise self._lost(None) from error
 
-    def _receive(self, deadline: float) -> tuple[ToParent, bytearray]:
+    def _receive(self, deadline: _Deadline) -> tuple[ToParent, bytearray]:
         head_length, body_length = LENGTHS.unpack(self._read(LENGTHS.size, deadline))
-        if head_length > LARGEST_HEAD or body_length > LARGEST_BODY:
-            raise self._lost("the worker sent what is no message")
+        if head_length > LARGEST_HEAD or body_length > self._rows * _LARGEST_SCORE:
+            raise self._lost("the worker process sent what is no message")
         try:
             head = _HEADS.decode(self._read(head_length, deadline))
         except msgspec.DecodeError as error:
-            raise self._lost("the worker sent what is no message") from error
+            raise self._lost("the worker process sent what is no message") from error
         return head, self._read(body_length, deadline)
 
-    def _read(self, length: int, deadline: float) -> bytearray:
+    def _read(self, length: int, deadline: _Deadline) -> bytearray:
         data = bytearray()
         while len(data) < length:
             self._wait(self._from, selectors.EVENT_READ, deadline)
@@ -194,11 +220,11 @@ class Worker:
             data += piece
         return data
 
-    def _wait(self, descriptor: int, event: int, deadline: float) -> None:
+    def _wait(self, descriptor: int, event: int, deadline: _Deadline) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, event)
-            if not selector.select(max(0.0, deadline - time.monotonic())):
-                raise self._lost(f"took longer than {self._limits.seconds:g} s")
+            if not selector.select(deadline.left):
+                raise self._lost(f"took longer than {deadline.seconds:g} s")
 
     def _lost(self, why: str | None) -> Lost:
         """End the process and say why it is lost; without ``why`` it went by itself, and its exit code tells."""
@@ -211,8 +237,11 @@ class Worker:
 
     def _printed(self) -> str:
         """The last line it wrote to standard error, which it closes once it is ready."""
-        self._errors.seek(0)
-        lines = self._errors.read(1 << 20).decode(errors="replace").strip().splitlines()
+        try:
+            printed = os.read(self._errors, _PIECE)
+        except BlockingIOError:
+            return ""
+        lines = printed.decode(errors="replace").strip().splitlines()
         return f": {lines[-1][:300]}" if lines else ""
 
 
