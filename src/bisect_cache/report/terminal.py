@@ -21,6 +21,7 @@ _COLOURS = {
     "notice": "cyan",
 }
 _ROWS_SHOWN = 60
+_WIDE = 100
 
 
 def show_bisect(report: BisectReport, console: Console) -> None:
@@ -35,7 +36,7 @@ def show_bisect(report: BisectReport, console: Console) -> None:
             )
         )
     if report.steps:
-        console.print(_steps(report))
+        console.print(_steps(report, 6 if console.width >= _WIDE else 4))
     _notes(report.notes, console)
     if report.cache and report.cache.provenance == "synthetic":
         console.print(Text("synthetic data: this shows that the wiring works, not that a model is healthy", "dim"))
@@ -60,14 +61,14 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
-def _steps(report: BisectReport) -> Table:
+def _steps(report: BisectReport, decimals: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("#", justify="right")
-    table.add_column("model", overflow="fold")
-    table.add_column("verdict")
+    table.add_column("model", overflow="fold", min_width=12)
+    table.add_column("verdict", no_wrap=True)
     for metric in METRIC_NAMES:
-        table.add_column(metric.upper().replace("_", " "), justify="right", no_wrap=True)
-    table.add_column("why", overflow="fold")
+        table.add_column(metric.upper().replace("_", "\n"), justify="right", no_wrap=True)
+    table.add_column("why", overflow="fold", min_width=8)
     steps = sorted(report.steps, key=lambda step: step.index)
     for step in steps[:_ROWS_SHOWN]:
         first = report.first_bad is not None and step.index == report.first_bad.index
@@ -75,7 +76,7 @@ def _steps(report: BisectReport) -> Table:
             str(step.index),
             Text(printable(step.label), "bold" if first else ""),
             Text(step.verdict, _COLOURS[step.verdict]),
-            *(f"{step.metrics[metric]:.6f}" if metric in step.metrics else "" for metric in METRIC_NAMES),
+            *(f"{step.metrics[metric]:.{decimals}f}" if metric in step.metrics else "" for metric in METRIC_NAMES),
             Text(printable(_why(step))),
         )
     return table
