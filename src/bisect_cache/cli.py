@@ -68,7 +68,7 @@ def commands() -> None:
     """
 
 
-@commands.command(context_settings=_CONTEXT)
+@commands.command(context_settings=_CONTEXT, short_help="Make a cache, synthetic or real.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--table", metavar="FILE", help="Recipe `table`: a labelled feature table, parquet or CSV.")
 @click.option("--reports", metavar="FOLDER", help="Recipe `reports`: a folder of libvmaf JSON reports …")
@@ -127,7 +127,7 @@ def generate(folder: Path, **options: Any) -> None:
     )
 
 
-@commands.command(context_settings=_CONTEXT)
+@commands.command(context_settings=_CONTEXT, short_help="Find out whether a cache still regenerates.")
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="Fail on writer drift too: same content, other bytes.")
 @click.option(
@@ -213,7 +213,7 @@ def bisect(
     _finish(report, json_file)
 
 
-@commands.command(context_settings=_CONTEXT)
+@commands.command(context_settings=_CONTEXT, short_help="List the models of a timeline in order.")
 @click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
 def timeline(specs: tuple[str, ...]) -> None:
     """List the models of a timeline, oldest first, with where each comes from. Judges nothing."""
