@@ -14,6 +14,7 @@ import click
 
 from bisect_cache import __version__
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.printable import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,7 +52,7 @@ def _of_our_own(error: Exception) -> str:
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {one_line(message)}", err=True)
     sys.exit(2)
 
 
@@ -119,7 +120,7 @@ def generate(folder: Path, **options: Any) -> None:
     with _progress("reading reports") as progress:
         manifest = make_cache(folder, recipe, progress)
     for note in manifest.notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {one_line(note)}", err=True)
     models = len(manifest.files) - 1
     click.echo(
         f"{folder}: {manifest.provenance} cache, {manifest.rows} rows, {len(manifest.features)} features"
@@ -225,7 +226,7 @@ def timeline(specs: tuple[str, ...]) -> None:
         origin = "  ".join(f"{name}={value}" for name, value in checkpoint.origin.items())
         click.echo(f"{index:>5}  {checkpoint.label:<{width}}  {origin}".rstrip())
     for note in opened.notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {one_line(note)}", err=True)
 
 
 def _recipe(folder: Path, given: dict[str, Any]) -> Recipe:
@@ -313,12 +314,11 @@ def _reported(json_file: str | None, broken: Callable[[BisectCacheError], Report
 
 def _finish(report: Report, json_file: str | None) -> NoReturn:
     from bisect_cache.report.structs import EXIT_CODES
-    from bisect_cache.report.terminal import printable
 
     if json_file:
         _write_report(report, json_file)
     if json_file != "-":
-        click.echo(f"{report.outcome}: {printable(report.verdict)}")
+        click.echo(f"{report.outcome}: {one_line(report.verdict)}")
     sys.exit(EXIT_CODES[report.outcome])
 
 

@@ -1,43 +1,126 @@
-"""Files written whole or not at all."""
+"""Files read without waiting for what is no file, and written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
+import stat
 import tempfile
+from collections.abc import Iterator
+from io import BufferedReader, FileIO
 from pathlib import Path
 
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.printable import printable
+
+LARGEST_FILE = 4 << 30
+"""Bytes that any file which is read may have."""
+LONGEST_PLACE = 1000
+"""Characters of a path that are worth showing."""
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+class CannotRead(BisectCacheError):
+    """One file that cannot be read: which one, why, and what to do about it."""
 
 
 class CannotWrite(BisectCacheError):
     """An output could not be written; what stood there before still stands."""
 
 
+def open_file(path: Path, shown: str | None = None, largest: int = LARGEST_FILE) -> BufferedReader:
+    """A regular file, open to be read; a pipe or a device is never waited for.
+
+    ``shown`` is what errors call it. Raises ``CannotRead`` when it is not there, no regular file, larger than
+    ``largest`` bytes or a Git LFS pointer.
+    """
+    called = shown or printable(str(path), LONGEST_PLACE)
+    with _said_of(called):
+        stream: BufferedReader = BufferedReader(FileIO(path, opener=_open_without_waiting))
+        try:
+            _refuse(stream, called, largest)
+        except BaseException:
+            stream.close()
+            raise
+    return stream
+
+
+def read_file(path: Path, shown: str | None = None, largest: int = LARGEST_FILE) -> bytes:
+    """The bytes of a regular file. Raises ``CannotRead`` as ``open_file``, and when it changes while it is read."""
+    called = shown or printable(str(path), LONGEST_PLACE)
+    with open_file(path, called, largest) as stream, _said_of(called):
+        size = os.fstat(stream.fileno()).st_size
+        data = stream.read(size + 1)
+    if len(data) != size:
+        raise CannotRead(f"{called} changed while it was read; run again when nothing writes to it")
+    return data
+
+
+@contextlib.contextmanager
+def _said_of(called: str) -> Iterator[None]:
+    """The system's errors, said of this file."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise CannotRead(f"{called} does not exist; restore it or correct its path") from error
+    except IsADirectoryError as error:
+        raise CannotRead(f"{called} is a folder; name a file in it") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no file can have this name"
+        raise CannotRead(f"{called} cannot be read ({reason}); check the file and its permissions") from error
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def _refuse(stream: BufferedReader, called: str, largest: int) -> None:
+    status = os.fstat(stream.fileno())
+    if stat.S_ISDIR(status.st_mode):
+        raise CannotRead(f"{called} is a folder; name a file in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise CannotRead(f"{called} is no regular file; put the file itself there")
+    if status.st_size > largest:
+        raise CannotRead(f"{called} has {status.st_size:,} bytes; at most {largest:,} are read")
+    if stream.peek(len(_LFS_POINTER)).startswith(_LFS_POINTER):
+        raise CannotRead(
+            f"{called} is a Git LFS pointer, not the file itself; run `git lfs pull`, or set `lfs: true` in "
+            f"actions/checkout"
+        )
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write ``data`` beside ``path`` and rename it over: a reader sees the old file or the new one.
 
-    Raises ``CannotWrite`` with the system's reason.
+    What is no regular file (a pipe, a device) is written to as it is. Raises ``CannotWrite`` with the reason.
     """
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        path = Path(os.path.realpath(path))  # a link keeps leading where it leads
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(prefix=f".{path.name[:64]}.", dir=path.parent)
-    except OSError as error:
-        raise CannotWrite(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to") from error
+        with _beside(path) as beside:
+            beside.write_bytes(data)
+            beside.chmod(0o644)
+            beside.replace(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no file can have this name"
+        raise CannotWrite(
+            f"{printable(str(path), LONGEST_PLACE)}: cannot be written ({reason}); what stood there is unchanged: "
+            f"choose a place you may write to"
+        ) from error
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", dir=path.parent)
+    os.close(handle)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        Path(beside).chmod(0o644)
-        Path(beside).replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            Path(beside).unlink()
-        raise CannotWrite(f"{path}: cannot be written ({error.strerror}); what stood there is unchanged") from error
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(beside).unlink()
-        raise
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def sha256_of(data: bytes) -> str:
@@ -46,6 +129,6 @@ def sha256_of(data: bytes) -> str:
 
 
 def sha256_of_file(path: Path) -> str:
-    """The sha256 of a file's bytes as 64 hexadecimal digits, read in pieces."""
-    with path.open("rb") as stream:
+    """The sha256 of a file's bytes as 64 hexadecimal digits, read in pieces. Raises ``CannotRead``."""
+    with open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -9,8 +9,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from making import cache_at, linear, save, table_cache_at
+from making import bisect_report, cache_at, linear, save, table_cache_at
+
+from bisect_cache.action import main as acting
+from bisect_cache.action.surfaces import write_outputs, write_summary
+from bisect_cache.report.structs import CheckpointFacts
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUTS = ["outcome", "first-bad-model", "first-bad-index", "last-good-model", "drift", "report"]
@@ -188,3 +193,53 @@ def test_a_real_cache_whose_source_is_not_in_the_repository_is_checked_by_its_ma
     assert ran.report["check"]["regenerated"] is False
     assert "`real` data." in ran.summary
     assert "it was not regenerated" in ran.summary
+
+
+def test_writer_drift_fails_only_where_the_workflow_says_so(workspace: Path) -> None:
+    cache = cache_at(workspace / "cache")
+    pd.read_parquet(cache / "features.parquet").to_parquet(cache / "features.parquet", compression="snappy")
+    noticed = act(workspace, cache="cache")
+    assert (noticed.code, noticed.outputs["drift"]) == (0, "writer-drift")
+    assert "::notice title=bisect-cache%3A writer,file=cache/features.parquet," in noticed.log
+    assert "compression (snappy -> zstd)" in noticed.log.split("::notice")[0]
+    failed = act(workspace, cache="cache", fail_on="writer-drift")
+    assert (failed.code, failed.outputs["drift"]) == (1, "drift")
+
+
+def test_the_summary_of_an_earlier_step_is_kept(workspace: Path) -> None:
+    summary = workspace.parent / "summary.md"
+    earlier = "## An earlier step\n"
+    write_summary(earlier, str(summary))
+    write_summary("## This one\n", str(summary))
+    assert summary.read_text() == f"{earlier}## This one\n"
+
+
+def test_names_in_outputs_are_one_line_that_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = tmp_path / "outputs"
+    monkeypatch.setenv("GITHUB_OUTPUT", str(outputs))
+    report = bisect_report(first_bad=CheckpointFacts(1, "b\nx=y\x1b[31m"), last_good=CheckpointFacts(0, "a\nx=y"))
+    write_outputs(report, Path("report.json"), str(outputs))
+    written = outputs.read_text()
+    assert re.search(r"^b.x=y\ufffd\[31m$", written, re.MULTILINE)
+    assert re.search(r"^a.x=y$", written, re.MULTILINE)
+
+
+def test_the_words_that_end_the_silence_of_commands_are_new_each_time(workspace: Path) -> None:
+    stops = [re.search(r"::stop-commands::(\w+)", act(workspace, mode="check").log) for _ in range(2)]
+    assert all(stop and len(stop[1]) >= 32 for stop in stops)
+    assert len({stop and stop[1] for stop in stops}) == 2
+
+
+def test_an_error_of_our_own_breaks_the_wiring_and_never_goes_green(workspace: Path, monkeypatch, capsys) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by design")
+
+    monkeypatch.chdir(workspace)
+    monkeypatch.setattr(acting, "run_check", fails)
+    for name in [name for name in os.environ if name.startswith("INPUT_")]:
+        monkeypatch.delenv(name)
+    assert acting.main({"GITHUB_WORKSPACE": str(workspace)}) == 2
+    assert "an error of bisect-cache itself (ZeroDivisionError: by design)" in capsys.readouterr().out
+    assert json.loads((workspace / "bisect-cache-report.json").read_text())["outcome"] == "wiring-broke"
+    assert acting.main({"GITHUB_WORKSPACE": str(workspace), "RUNNER_DEBUG": "1"}) == 2
+    assert "Traceback" in capsys.readouterr().err

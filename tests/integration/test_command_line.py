@@ -3,16 +3,21 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jsonschema
+import pandas as pd
+import psutil
 import pytest
-from making import SIX, cache_at, constant, linear, save, table_cache_at
+from making import SIX, allocating, cache_at, constant, endless, linear, save, table_cache_at
 
 from bisect_cache import __version__
 from bisect_cache.report.structs import json_schemas
+from bisect_cache.runs import BisectRequest, run_bisect
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -135,7 +140,9 @@ def test_a_run_that_cannot_judge_leaves_a_report_that_says_so(tmp_path: Path) ->
         (["generate", "c", "--licence", "MIT"], "--licence does not go with the recipe 'synthetic'"),
         (["generate", "c", "--reports", "r"], "--reports also needs --labels, --key, --report-name"),
         (["generate", "c", "--table", "t.csv", "--scale", "5:1"], "5 is not below 1"),
+        (["generate", "c", "--table", "t.csv", "--scale", "5:5"], "5 is not below 5"),
         (["generate", "c", "--table", "t.csv", "--scale", "wide"], "is not LOW:HIGH"),
+        (["generate", "c", "--feature", "adm2"], "--feature does not go with the recipe 'synthetic'"),
         (["timeline", "registry:absent.json"], "absent.json"),
         (["nonsense"], "No such command"),
     ],
@@ -242,3 +249,152 @@ def test_a_command_imports_only_what_it_uses(arguments: list[str], not_imported:
     imported = set(completed.stdout.splitlines()[-1].split())
     assert "bisect_cache.cli" in imported
     assert imported.isdisjoint(not_imported), sorted(imported.intersection(not_imported))
+
+
+def test_a_cache_in_a_folder_with_odd_letters_finds_its_own_models(tmp_path: Path) -> None:
+    cache = cache_at(tmp_path / "c[1]*", models=2)
+    completed = run("bisect", "--cache", cache)
+    assert completed.returncode == 0
+    assert f"the models of {cache}" in completed.stderr
+
+
+def test_a_cache_without_models_says_how_to_name_some(tmp_path: Path) -> None:
+    table_cache_at(tmp_path / "c")
+    completed = run("bisect", "--cache", "c", cwd=tmp_path)
+    assert completed.returncode == 2
+    assert "c: this cache holds no models of its own; name a timeline with --timeline" in completed.stderr
+
+
+def test_the_report_says_on_what_and_with_what_the_run_was_made(tmp_path: Path) -> None:
+    table_cache_at(tmp_path / "c")
+    models_in(tmp_path / "m", *["good"] * 4)
+    completed = run("bisect", "--cache", "c", "m", "m/model_0.onnx", "--json", "-", cwd=tmp_path)
+    report = json.loads(completed.stdout)
+    assert (report["cache"]["provenance"], report["cache"]["rows"], report["cache"]["contents"]) == ("real", 24, 4)
+    assert report["environment"].keys() >= {"bisect-cache", "python", "numpy", "pyarrow", "onnxruntime", "machine"}
+    assert (report["evaluations"], report["timeline"]["length"]) == (2, 4)
+    assert [note[:38] for note in report["notes"]] == ["named more than once, listed once: m/m"]
+    assert "note: named more than once" in completed.stderr
+    checked = json.loads(run("check", "c", "--json", "-", cwd=tmp_path).stdout)
+    assert (checked["cache"]["provenance"], checked["cache"]["contents"]) == ("real", None)
+    listed = run("timeline", "m", "m/model_0.onnx", cwd=tmp_path)
+    assert "note: named more than once" in listed.stderr
+
+
+def test_what_was_done_to_feed_a_model_stands_in_the_report_and_the_table(tmp_path: Path) -> None:
+    save(linear(batch=100), tmp_path / "m" / "a.onnx")
+    completed = run("bisect", "m", "--json", "-", cwd=tmp_path)
+    assert json.loads(completed.stdout)["steps"][0]["notes"] == ["fed in batches of 100, which the model fixes"]
+    assert "fed in batches of 100" in completed.stderr
+
+
+def test_limits_are_seconds_and_mebibytes(tmp_path: Path) -> None:
+    save(endless(), tmp_path / "slow" / "a.onnx")
+    slow = run("bisect", "slow", "--time-limit", "1", cwd=tmp_path)
+    assert (slow.returncode, "took longer than 1 s" in slow.stderr) == (2, True)
+    save(allocating(1 << 30), tmp_path / "large" / "a.onnx")
+    large = run("bisect", "large", "--memory-limit", "2048", cwd=tmp_path)
+    assert (large.returncode, "ran out of memory" in large.stderr) == (2, True)
+
+
+def test_the_named_input_and_output_are_used(tmp_path: Path) -> None:
+    save(linear(), tmp_path / "m" / "a.onnx")
+    assert "has no input 'score'" in run("bisect", "m", "--input", "score", cwd=tmp_path).stderr
+    assert "has no output 'input'" in run("bisect", "m", "--output", "input", cwd=tmp_path).stderr
+    assert run("bisect", "m", "--input", "input", "--output", "score", cwd=tmp_path).returncode == 0
+
+
+def test_a_sidecar_template_goes_by_the_file_and_gives_way_to_the_registry(tmp_path: Path) -> None:
+    save(linear(), tmp_path / "first.onnx")
+    save(linear(), tmp_path / "second.onnx")
+    (tmp_path / "first.json").write_text(json.dumps({"features": list(SIX)}))
+    (tmp_path / "own.json").write_text(json.dumps({"features": ["cambi"]}))
+    entries = [{"name": "v1", "file": "first.onnx"}, {"name": "v2", "file": "second.onnx", "sidecar": "own.json"}]
+    (tmp_path / "models.json").write_text(json.dumps({"models": entries}))
+    options = ["--timeline", "registry:models.json", "--sidecar", "{stem}.json", "--json", "-"]
+    steps = json.loads(run("bisect", *options, cwd=tmp_path).stdout)["steps"]
+    assert [(step["label"], step["verdict"]) for step in steps] == [("v1", "good"), ("v2", "untestable")]
+    assert "the cache has no cambi" in steps[1]["reason"]
+
+
+def test_each_look_is_told_with_its_label_and_how_many_came_before(tmp_path: Path) -> None:
+    told: list[tuple[str, int]] = []
+    run_bisect(
+        BisectRequest(cache_at(tmp_path / "c", regress_at=2)), lambda label, before: told.append((label, before))
+    )
+    assert told[:2] == [("model_00", 0), ("model_07", 1)]
+    assert [before for _, before in told] == list(range(len(told)))
+
+
+def test_check_takes_strict_and_a_source(tmp_path: Path) -> None:
+    cache = table_cache_at(tmp_path / "there" / "c").rename(tmp_path / "here")
+    pd.read_parquet(cache / "features.parquet").to_parquet(cache / "features.parquet", compression="snappy")
+    assert run("check", "here", cwd=tmp_path).stdout.startswith("writer-drift:")
+    sourced = run("check", "here", "--source", "there/table.csv", "--strict", cwd=tmp_path)
+    assert sourced.returncode == 1
+    assert sourced.stdout.startswith("drift: The cache has drifted: 1 finding (writer) in features.parquet.")
+    assert "Not regenerated" not in sourced.stderr
+
+
+def test_a_table_is_named_relative_to_where_the_cache_really_lies(tmp_path: Path) -> None:
+    table_cache_at(tmp_path / "first")
+    (tmp_path / "deep" / "down").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "deep" / "down")
+    assert run("generate", "link/c", "--table", "table.csv", cwd=tmp_path).returncode == 0
+    manifest = json.loads((tmp_path / "deep" / "down" / "c" / "bisect-cache.json").read_text())
+    assert manifest["recipe"]["table"] == "../../../table.csv"
+
+
+def test_generate_says_what_it_made_and_what_it_left_out(tmp_path: Path) -> None:
+    assert run("generate", "c", cwd=tmp_path).stdout.startswith(
+        "c: synthetic cache, 256 rows, 6 features, 8 models, sha"
+    )
+    (tmp_path / "t.csv").write_text("adm2,mos\n1,1\n2,2\n3,4\n,5\n")
+    completed = run("generate", "d", "--table", "t.csv", "--drop-incomplete", cwd=tmp_path)
+    assert completed.stderr == "note: dropped 1 incomplete row of 4\n"
+
+
+def test_an_error_of_our_own_is_one_line_and_a_traceback_only_where_it_is_asked_for() -> None:
+    program = (
+        "from bisect_cache import cli\n"
+        "def fails(**_):\n"
+        "    raise ZeroDivisionError('by design')\n"
+        "cli.commands = fails\n"
+        "cli.main()\n"
+    )
+
+    def told(**environment: str) -> tuple[int, str]:
+        command = [sys.executable, "-c", program]
+        completed = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, check=False)
+        return completed.returncode, completed.stderr
+
+    code, said = told()
+    assert code == 2
+    assert said.startswith("error: an error of bisect-cache itself (ZeroDivisionError: by design). Please report it;")
+    assert "Traceback" not in said
+    assert "Traceback" in told(BISECT_CACHE_DEBUG="1")[1]
+
+
+def test_a_run_that_is_told_to_stop_takes_its_worker_with_it(tmp_path: Path) -> None:
+    save(endless(), tmp_path / "m" / "a.onnx")
+    command = [sys.executable, "-m", "bisect_cache", "bisect", "m", "--time-limit", "100"]
+    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    give_up = time.monotonic() + 60
+    worker = None
+    while worker is None and time.monotonic() < give_up:
+        # Once it computes, closing its pipe alone would not end it.
+        worker = next((child for child in psutil.Process(running.pid).children() if child.cpu_times().user > 1), None)
+        time.sleep(0.05)
+    running.terminate()
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 128 + signal.SIGTERM
+    assert b"Traceback" not in said
+    assert worker is not None
+    assert not worker.is_running()
+
+
+def test_many_steps_stand_in_the_order_of_the_timeline(tmp_path: Path) -> None:
+    models_in(tmp_path / "m", "good", "good", "untestable", "bad", "bad")
+    lines = run("bisect", "m", cwd=tmp_path).stderr.splitlines()
+    numbers = [int(line.split()[0]) for line in lines if re.match(r"\d+ +model_", line)]
+    assert numbers == [0, 1, 2, 3, 4]

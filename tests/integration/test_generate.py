@@ -12,12 +12,14 @@ import pytest
 from making import SIX, cache_at, table_cache_at
 
 from bisect_cache.cache import generate as generating
+from bisect_cache.cache import placing
 from bisect_cache.cache.columns import canonical_columns
 from bisect_cache.cache.features import as_table, read_features, write_features
 from bisect_cache.cache.fingerprint import fingerprint
-from bisect_cache.cache.generate import CannotGenerate, generate
-from bisect_cache.cache.manifest import Synthetic, Table, read_manifest
+from bisect_cache.cache.generate import generate
+from bisect_cache.cache.manifest import BadManifest, Synthetic, Table, read_manifest
 from bisect_cache.cache.opened import open_cache
+from bisect_cache.cache.placing import CannotGenerate
 from bisect_cache.cache.recipes.interface import BadSource
 from bisect_cache.files import sha256_of_file
 from bisect_cache.runs import EMBEDDED
@@ -136,7 +138,7 @@ def test_a_recipe_that_fails_leaves_the_old_cache_as_it_was(tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "c"]
 
 
-@pytest.mark.parametrize("at", ["write_features", "describe", "encode_manifest", "_take_place"])
+@pytest.mark.parametrize("at", ["write_features", "describe", "encode_manifest", "take_place"])
 @pytest.mark.parametrize("what", [KeyboardInterrupt, OSError(28, "No space left on device")])
 def test_an_interruption_anywhere_leaves_the_old_cache_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, what: BaseException | type[BaseException]
@@ -157,8 +159,9 @@ def test_an_interruption_anywhere_leaves_the_old_cache_as_it_was(
 def test_a_cache_is_replaced_where_folders_cannot_be_exchanged(tmp_path: Path, monkeypatch) -> None:
     cache = cache_at(tmp_path / "c", models=9)
     (cache / "README.md").write_text("mine")
-    monkeypatch.setattr(generating, "_exchange", lambda *_: False)
+    monkeypatch.setattr(placing, "_exchange", lambda *_: False)
     cache_at(cache, models=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
     assert len(list((cache / "models").glob("*.onnx"))) == 2
     assert (cache / "README.md").read_text() == "mine"
     assert read_manifest(cache).recipe == Synthetic(models=2)  # type: ignore[union-attr]
@@ -187,14 +190,74 @@ def test_a_folder_that_holds_other_things_is_refused_untouched(tmp_path: Path) -
     assert (cache / "models" / "mine.onnx").read_bytes() == b"mine"
 
 
-def test_a_manifest_from_a_stranger_cannot_name_files_outside(tmp_path: Path) -> None:
+def test_a_manifest_from_a_stranger_cannot_name_files_outside(tmp_path: Path, monkeypatch) -> None:
     cache = cache_at(tmp_path / "c")
     manifest = msgspec.json.decode((cache / "bisect-cache.json").read_bytes())
     manifest["files"]["../victim.onnx"] = {"size": 0, "sha256": "0" * 64}
     (cache / "bisect-cache.json").write_bytes(msgspec.json.encode(manifest))
     (tmp_path / "victim.onnx").write_text("mine")
-    from bisect_cache.cache.manifest import BadManifest
-
     with pytest.raises(BadManifest, match="not a manifest of this version"):
-        cache_at(cache)
+        read_manifest(cache)
+    monkeypatch.chdir(cache)
+    cache_at(cache)
     assert (tmp_path / "victim.onnx").read_text() == "mine"
+
+
+def test_a_repository_that_is_a_cache_stays_one(tmp_path: Path) -> None:
+    cache = cache_at(tmp_path / "c")
+    (cache / ".git" / "refs").mkdir(parents=True)
+    (cache / ".git" / "HEAD").write_text("ref")
+    inode = cache.stat().st_ino
+    cache_at(cache, rows=10)
+    assert open_cache(cache).rows == 10
+    assert (cache / ".git" / "refs").is_dir()
+    assert (cache / ".git" / "HEAD").read_text() == "ref"
+    assert cache.stat().st_ino == inode
+
+
+def test_a_file_that_comes_while_the_recipe_runs_is_not_lost(tmp_path: Path, monkeypatch) -> None:
+    cache = cache_at(tmp_path / "c")
+    exchange = placing._exchange
+
+    def slow(stage: Path, folder: Path) -> bool:
+        (folder / "notes.txt").write_text("late")
+        (folder / "models" / "more.txt").write_text("later")
+        return exchange(stage, folder)
+
+    monkeypatch.setattr(placing, "_exchange", slow)
+    cache_at(cache, rows=10)
+    assert (cache / "notes.txt").read_text() == "late"
+    assert (cache / "models" / "more.txt").read_text() == "later"
+    assert open_cache(cache).rows == 10
+
+
+@pytest.mark.parametrize("after", [0, 1, 5, 10, 15])
+def test_an_interruption_between_two_files_puts_everything_back(tmp_path: Path, monkeypatch, after: int) -> None:
+    cache = cache_at(tmp_path / "c")
+    before = contents(cache)
+    monkeypatch.chdir(cache)
+    rename, moved = Path.rename, []
+
+    def interrupted(self: Path, to: Path) -> Path:
+        if len(moved) == after:
+            moved.append(None)
+            raise KeyboardInterrupt
+        moved.append(to)
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cache_at(cache, rows=10)
+    assert contents(cache) == before
+
+
+def test_a_broken_manifest_does_not_block_the_cache_that_cures_it(tmp_path: Path) -> None:
+    cache = cache_at(tmp_path / "c")
+    (cache / "bisect-cache.json").write_text("{")
+    cache_at(cache, rows=10)
+    assert open_cache(cache).rows == 10
+
+
+def test_the_root_of_the_file_system_is_no_place() -> None:
+    with pytest.raises(CannotGenerate, match="root of the file system"):
+        cache_at(Path("/"))

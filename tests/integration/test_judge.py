@@ -2,6 +2,7 @@
 
 import json
 import platform
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +15,14 @@ from onnx import TensorProto, helper, numpy_helper
 from scipy import stats
 
 from bisect_cache.cache.opened import Cache, open_cache
-from bisect_cache.files import sha256_of
+from bisect_cache.files import CannotRead, sha256_of
 from bisect_cache.judge import process
 from bisect_cache.judge.judge import Judge, Judgement, Ports
 from bisect_cache.judge.process import Limits, Worker
 from bisect_cache.judge.thresholds import parse_thresholds
+from bisect_cache.judge.worker import external_locations
 from bisect_cache.timeline.folder import FolderModel
-from bisect_cache.timeline.interface import CannotRead, Checkpoint
+from bisect_cache.timeline.interface import Checkpoint
 
 WEIGHTS = (0.5, 0.1, 0.1, 0.1, 0.1, 0.1)
 
@@ -199,7 +201,7 @@ def test_a_worker_that_dies_makes_its_model_untestable_and_is_replaced(cache: Ca
         for _ in range(2):
             judgement = judge.judge(Checkpoint("m", Killing(worker, moved)))
             assert judgement.verdict == "untestable"
-            assert "the worker process was ended by SIGKILL" in (judgement.reason or "")
+            assert "the worker process was ended by SIGKILL, most likely for want of memory" in (judgement.reason or "")
             assert not worker.alive
         assert judged(judge, linear(), tmp_path).verdict == "good"
 
@@ -219,11 +221,27 @@ def test_a_checkpoint_that_cannot_be_read_is_untestable(shared: Judge) -> None:
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 def test_the_worker_sees_no_environment_of_ours(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "secret")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/of/a/build")
     with Worker(Limits()) as worker:
         worker.hello()
         environment = Path(f"/proc/{worker._process.pid}/environ").read_bytes()
     assert b"secret" not in environment
     assert b"OPENBLAS_NUM_THREADS=1" in environment
+    assert b"LD_LIBRARY_PATH=/of/a/build" in environment
+
+
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="needs /proc")
+def test_the_worker_may_leave_no_core_and_print_nowhere(cache: Cache, tmp_path: Path) -> None:
+    with Worker(Limits(memory=5 << 30)) as worker:
+        assert judged(Judge(worker, cache, (), Ports()), linear(), tmp_path).verdict == "good"
+        process_folder = Path(f"/proc/{worker._process.pid}")
+        limits = {
+            line[:26].strip(): line[26:].split()[:2] for line in (process_folder / "limits").read_text().splitlines()
+        }
+        streams = [str((process_folder / "fd" / number).readlink()) for number in "012"]
+    assert limits["Max core file size"] == ["0", "0"]
+    assert limits["Max address space"] == [str(5 << 30)] * 2
+    assert streams == ["/dev/null"] * 3
 
 
 def test_a_worker_that_cannot_import_the_runtime_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,3 +283,118 @@ def test_a_worker_that_was_taken_over_cannot_confuse_the_parent(
         judgement = judged(Judge(worker, cache, (), Ports()), linear(), tmp_path)
     assert judgement.verdict == "untestable"
     assert "the worker process" in (judgement.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("says", "words"),
+    [
+        ("LENGTHS.pack(1 << 31, 0)", r"did not start \(the worker process sent what is no message\)"),
+        ("LENGTHS.pack(2, 0) + b'no'", r"did not start \(the worker process sent what is no message\)"),
+        ("packed(Untestable('no'), 0)", "began with Untestable, not with a greeting"),
+    ],
+    ids=["an endless head", "no JSON", "no greeting"],
+)
+def test_a_worker_that_does_not_greet_has_not_started(monkeypatch: pytest.MonkeyPatch, says: str, words: str) -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from bisect_cache.judge.protocol import *; "
+        f"sys.stdout.buffer.write({says}); sys.stdout.flush(); sys.stdin.buffer.read()"
+    )
+    monkeypatch.setattr(process, "_START", program)
+    with Worker(Limits()) as worker, pytest.raises(process.CannotStart, match=words):
+        worker.hello()
+
+
+def test_a_python_that_is_not_there_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(process.CannotStart, match=r"cannot be started \(No such file or directory\): /nowhere/python"):
+        Worker(Limits())
+
+
+def two_outputs() -> onnx.ModelProto:
+    nodes = [
+        helper.make_node("ReduceSum", ["input", "axes"], ["good"], keepdims=0),
+        helper.make_node("Neg", ["good"], ["bad"]),
+    ]
+    axes = numpy_helper.from_array(np.array([1], np.int64), "axes")
+    outputs = [("bad", TensorProto.FLOAT, ["N"]), ("good", TensorProto.FLOAT, ["N"])]
+    return model(nodes, [("input", TensorProto.FLOAT, ["N", 6])], outputs, [axes])
+
+
+@pytest.mark.parametrize(
+    ("ports", "verdict", "words"),
+    [
+        (Ports(), "untestable", "could be the score, 'bad' tensor(float) [N], 'good' tensor(float) [N]: name one"),
+        (Ports(input="input", output="good"), "good", ""),
+        (Ports(output="bad"), "bad", "plcc >= 0.5 does not hold"),
+        (Ports(input="other"), "untestable", "has no input 'other'"),
+    ],
+)
+def test_the_named_ports_are_used(cache: Cache, tmp_path: Path, ports: Ports, verdict: str, words: str) -> None:
+    with Worker(Limits(seconds=20)) as worker:
+        judgement = judged(Judge(worker, cache, parse_thresholds(["plcc >= 0.5"]), ports), two_outputs(), tmp_path)
+    assert judgement.verdict == verdict
+    assert words in (judgement.reason or "")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        linear((1.0,) * 7, input_name="x" * 5000),
+        model(
+            [helper.make_node("X" * 5000, ["input"], ["score"])],
+            [("input", TensorProto.FLOAT, ["N", 6])],
+            [("score", TensorProto.FLOAT, ["N"])],
+        ),
+    ],
+    ids=["cannot be fed", "refused"],
+)
+def test_a_reason_is_never_longer_than_a_reader_reads(shared: Judge, tmp_path: Path, made: onnx.ModelProto) -> None:
+    judgement = judged(shared, made, tmp_path)
+    assert judgement.verdict == "untestable"
+    assert 100 < len(judgement.reason or "") <= 600
+
+
+def test_files_of_weights_are_found_in_subgraphs_and_attributes_each_once() -> None:
+    def outside(location: str) -> TensorProto:
+        tensor = TensorProto(name=location, data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+        tensor.external_data.add(key="offset", value="0")
+        tensor.external_data.add(key="location", value=location)
+        return tensor
+
+    constant_node = helper.make_node("Constant", [], ["c"], value=outside("attribute.data"))
+    branch = helper.make_graph([constant_node], "then", [], [], [outside("branch.data")])
+    made = model(
+        [helper.make_node("If", ["go"], ["score"], then_branch=branch, else_branch=branch)],
+        [("go", TensorProto.BOOL, [])],
+        [("score", TensorProto.FLOAT, ["N"])],
+        [outside("top.data"), outside("branch.data")],
+    )
+    locations = external_locations(made.SerializeToString())
+    assert sorted(locations) == ["attribute.data", "branch.data", "top.data"]
+    assert external_locations(linear().SerializeToString()) == []
+
+
+def test_what_mentions_a_location_and_is_no_model_is_untestable(shared: Judge, tmp_path: Path) -> None:
+    judgement = judged(shared, b"\xff location", tmp_path)
+    assert (judgement.verdict, judgement.reason) == ("untestable", "is no ONNX model that can be parsed")
+
+
+def test_a_sidecar_that_is_no_object_makes_its_model_untestable(shared: Judge, tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text("[1]")
+    judgement = judged(shared, linear(), tmp_path, sidecar="m.json")
+    assert (judgement.verdict, judgement.reason) == ("untestable", "its sidecar m.json is no JSON object")
+
+
+def test_every_note_on_a_model_is_kept(shared: Judge, tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text(json.dumps({"mean": [0]}))
+    assert judged(shared, linear(batch=100), tmp_path, sidecar="m.json").notes == (
+        "its sidecar lists mean, which was not applied",
+        "fed in batches of 100, which the model fixes",
+    )
+
+
+def test_every_threshold_that_does_not_hold_is_named(cache: Cache, tmp_path: Path) -> None:
+    gates = parse_thresholds(["plcc >= 0.9", "rmse >= 0", "srocc > 0.8"])
+    with Worker(Limits(seconds=20)) as worker:
+        judgement = judged(Judge(worker, cache, gates, Ports()), linear((-1,) * 6), tmp_path)
+    assert judgement.reason == "plcc >= 0.9 does not hold; srocc > 0.8 does not hold"

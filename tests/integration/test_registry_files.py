@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bisect_cache.files import sha256_of
-from bisect_cache.timeline.interface import BadTimeline, CannotRead, Timeline
+from bisect_cache.files import CannotRead, sha256_of
+from bisect_cache.timeline.interface import BadTimeline, Timeline
 from bisect_cache.timeline.registry import LARGEST_REGISTRY
 from bisect_cache.timeline.spec import open_timeline
 

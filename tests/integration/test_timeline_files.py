@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bisect_cache.files import LARGEST_FILE, CannotRead
+from bisect_cache.printable import printable
 from bisect_cache.timeline.folder import FolderModel, RefusedModel
-from bisect_cache.timeline.interface import LARGEST_MODEL, BadTimeline, CannotRead
-from bisect_cache.timeline.labels import printable
+from bisect_cache.timeline.interface import BadTimeline
 from bisect_cache.timeline.spec import open_timeline
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
@@ -185,7 +186,7 @@ def test_a_model_that_cannot_be_read_says_why_and_what_to_do(folder):
     os.mkfifo("pipe.onnx")
     write("pointer.onnx", content=POINTER)
     with Path("large.onnx").open("wb") as stream:
-        stream.truncate(LARGEST_MODEL + 1)
+        stream.truncate(LARGEST_FILE + 1)
     Path("circle.onnx").symlink_to("circle.onnx")
     Path("device.onnx").symlink_to("/dev/zero")
 

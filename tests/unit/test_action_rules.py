@@ -25,6 +25,21 @@ def test_no_inputs_at_all_are_the_defaults() -> None:
     assert str(read.report) == "bisect-cache-report.json"
 
 
+def test_words_may_be_in_capitals_and_among_spaces() -> None:
+    read = inputs(mode=" Check ", fail_on=" Regression  DRIFT,", report=" r.json\n", cache=" c ")
+    assert (read.mode, read.fail_on, str(read.report), str(read.cache)) == (
+        "check",
+        {"regression", "drift"},
+        "r.json",
+        "c",
+    )
+
+
+def test_writer_drift_is_looked_for_only_where_it_is_to_fail() -> None:
+    assert inputs(fail_on="writer-drift").strict
+    assert not inputs().strict
+
+
 def test_lines_become_several_thresholds_and_specs() -> None:
     read = inputs(thresholds="plcc >= 0.8\n\nrmse <= 2\n", timeline=" files:a.onnx \nfiles:b.onnx")
     assert [str(threshold) for threshold in read.thresholds] == ["plcc >= 0.8", "rmse <= 2"]
@@ -57,6 +72,7 @@ def test_a_bad_input_is_named(given: dict[str, str], words: str) -> None:
         ("no-regression", "wiring-broke", {"regression"}, 2),
         ("regression", "clean", DEFAULT, 1),
         ("head-bad", "clean", DEFAULT, 1),
+        ("non-monotone", "clean", DEFAULT, 1),
         ("regression", "clean", {"drift"}, 0),
         ("inconclusive", "clean", DEFAULT, 2),
         ("inconclusive", "drift", DEFAULT, 1),
@@ -87,7 +103,7 @@ def test_findings_stand_on_their_file_worst_first() -> None:
         ("error", "caches/real/models/m0.onnx"),
         ("notice", "caches/real/models/m0.onnx"),
     ]
-    assert shown[0].title == "bisect-cache: values drift"
+    assert [note.title for note in shown] == ["bisect-cache: values drift", "bisect-cache: writer"]
 
 
 def test_the_embedded_cache_has_no_file_to_stand_on() -> None:
@@ -114,3 +130,13 @@ def test_a_green_run_annotates_nothing() -> None:
 def test_no_message_is_longer_than_github_shows() -> None:
     report = check_report("drift", findings=(Finding("f", "values", "error", "x" * 10_000),))
     assert len(annotated(report, "c")[0].message) == 4096
+    assert len(annotated(bisect_report(verdict="x" * 10_000), "c")[0].message) == 4096
+
+
+def test_drift_speaks_through_its_findings_alone() -> None:
+    assert len(annotated(check_report("drift", findings=findings(1, "error")), "c")) == 1
+
+
+def test_ten_of_a_level_are_all_shown() -> None:
+    shown = annotated(check_report("drift", findings=findings(10, "error")), "c")
+    assert [note.message for note in shown] == [f"d{index}" for index in range(10)]

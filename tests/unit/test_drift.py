@@ -86,3 +86,31 @@ def test_another_number_of_rows_is_rows_drift_and_nothing_else() -> None:
 def test_the_outcome_follows_from_the_findings(findings, strict: bool, outcome: str) -> None:
     listed = tuple(Finding("f", kind, severity, "") for kind, severity in findings)
     assert outcome_of(listed, strict=strict) == outcome
+
+
+@pytest.mark.parametrize(
+    ("committed", "regenerated", "words"),
+    [
+        ([None, "y", "z", "x", "q"], ["", "y", "z", "x", "y"], "c: 2 of 5 cells differ, first in row 0"),
+        (["x", None, "z", "x", "y"], ["x", "", "z", "x", "y"], "c: 1 of 5 cells differ, first in row 1"),
+        (["x", "yz", "", "x", "y"], ["x", "y", "z", "x", "y"], "c: 2 of 5 cells differ, first in row 1"),
+    ],
+    ids=["null and text", "null and empty", "same letters, moved"],
+)
+def test_texts_differ_by_cell(committed: list[str | None], regenerated: list[str | None], words: str) -> None:
+    assert drift(table(c=committed), table(c=regenerated)) == [("values", f"{words}.")]
+
+
+def test_a_number_that_became_nan_is_said() -> None:
+    nan = np.array([0, 1, np.nan, 3, 4], np.float32)
+    assert drift(table(a=nan), table())[0][1].endswith("first in row 2, some between a number and NaN.")
+
+
+def test_many_columns_are_counted_and_not_all_listed() -> None:
+    wide = {f"x{index:02}": np.arange(5.0) for index in range(14)}
+    moved = {name: values + 1 for name, values in wide.items()}
+    detail = drift(table(**wide), table(**moved))[0][1]
+    assert "x11: 5 of 5 cells differ" in detail
+    assert detail.endswith("; and 2 more columns.")
+    assert "x12" not in detail
+    assert drift(table(), table(**wide))[0][1].startswith(f"columns {', '.join(list(wide)[:12])} and 2 more not in the")

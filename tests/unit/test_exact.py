@@ -52,3 +52,12 @@ def test_a_sum_beyond_float64_is_no_number() -> None:
 def test_what_cancels_leaves_the_small_rest() -> None:
     assert exact_sum(np.array([1e300, 1.0, -1e300])) == 1.0
     assert exact_sum(np.array([0.0, -0.0])) == 0.0
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_piece_full_of_long_numbers_of_one_sign_loses_no_bit(sign: int) -> None:
+    values = sign * np.random.default_rng(3).uniform(1, 2, exact._VALUES_AT_A_TIME)
+    rounded = math.fsum(values)
+    assert exact_sum(values) == rounded
+    with_rest = np.append(values, -rounded)
+    assert exact_sum(with_rest) == math.fsum(with_rest) != 0

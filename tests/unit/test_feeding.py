@@ -79,6 +79,7 @@ def test_outputs_that_are_no_scores_are_refused() -> None:
         ({"features": '["b", "a"]'}, ("b", "a")),
         ({"feature_names": "b, a"}, ("b", "a")),
         ({"feature_order": ["b"], "features": ["a"]}, ("b",)),
+        ({"feature_order": [], "features": ["a"]}, ("a",)),
         ({"features": 6}, None),
         ({"features": [1, 2]}, None),
         ({"features": "[" * 100_000}, None),
@@ -89,3 +90,20 @@ def test_names_are_read_from_metadata_and_sidecars(document: dict[str, object], 
     if document.get("features") == "[" * 100_000:
         names = ("[" * 100_000,)  # no JSON: one odd name, which no cache holds
     assert names_in(document) == names
+
+
+def test_naming_one_of_two_inputs_does_not_make_up_for_the_other() -> None:
+    with pytest.raises(CannotFeed, match=r"wants a second input 'x' tensor\(float\) \[N, 6\]"):
+        plan([port(None, 6), port(None, 6, name="y")], SCORE, SIX, wanted_input="y")
+
+
+def test_a_label_beside_the_score_is_no_candidate() -> None:
+    outputs = [Port("label", "tensor(int64)", (None,)), Port("score", "tensor(float)", (None,))]
+    assert plan([port(None, 6)], outputs, SIX).output == "score"
+
+
+def test_many_ports_are_counted_and_not_all_listed() -> None:
+    with pytest.raises(CannotFeed) as refused:
+        plan([port(None, 6, name=f"in{index}") for index in range(10)], SCORE, SIX)
+    assert "'in7' tensor(float) [N, 6] and 2 more" in str(refused.value)
+    assert "in8" not in str(refused.value)

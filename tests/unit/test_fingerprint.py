@@ -94,3 +94,8 @@ def test_columns_that_a_cache_does_not_hold_are_named() -> None:
         canonical_columns(pa.table({"nested": [[1], [2]]}))
     with pytest.raises(UnsupportedColumn, match="'x' stands twice"):
         canonical_columns(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"]))
+
+
+def test_a_chunk_without_nulls_beside_one_with_them_does_not_change_it() -> None:
+    chunks = pa.chunked_array([pa.array([1, 2]), pa.array([None, 4])])
+    assert of(pa.table({"x": chunks})) == of(pa.table({"x": pa.array([1, 2, None, 4])}))

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from making import bisect_report, check_report, step
 from markdown_it import MarkdownIt
@@ -13,11 +13,17 @@ from bisect_cache.report.markdown import SUMMARY_LIMIT, cell, code, fenced, pros
 from bisect_cache.report.structs import CacheFacts, CheckpointFacts, TimelineFacts
 
 GITHUB = MarkdownIt("commonmark", {"html": True}).enable("table")
+NAMES = st.one_of(st.text(max_size=60), st.text("`|<>[]()*_#@&;:/\\~-+!.a1 \n", max_size=20))
 NASTY = "x|y`z`` <img src=x onerror=alert(1)> @someone #12 [a](http://evil) **b** www.evil.example \n\n## no \x1b[31m"
 
 
 def inline(markdown: str):
     return [token for block in GITHUB.parse(markdown) for token in (block.children or [])]
+
+
+def shown(name: str) -> str:
+    """What a reader sees of a name: one line, and a sign for what does not print."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in " ".join(name.split()))
 
 
 def test_the_verdict_comes_first_and_names_the_model() -> None:
@@ -46,26 +52,29 @@ def test_steps_and_findings_are_tables_that_render() -> None:
     assert tokens["tr_open"] == 2 + 3 + 2
 
 
-@given(st.one_of(st.just(NASTY), st.text(max_size=60)))
+@given(st.one_of(st.just(NASTY), NAMES))
 def test_a_code_span_holds_the_whole_name_and_nothing_else_comes_of_it(name: str) -> None:
     tokens = inline(f"a {code(name)} b")
     assert [token.type for token in tokens] == ["text", "code_inline", "text"]
+    assert tokens[1].content == (shown(name) or " ")
 
 
-@given(st.one_of(st.just(NASTY), st.text(max_size=60)))
+@given(st.one_of(st.just(NASTY), NAMES))
 def test_prose_stays_words(text: str) -> None:
     markdown = f"a {prose(text)} b"
-    assert {token.type for token in inline(markdown)} <= {"text", "text_special"}
+    tokens = inline(markdown)
+    assert {token.type for token in tokens} <= {"text", "text_special"}
+    assert "".join(token.content for token in tokens).replace("\u200b", "").split() == ["a", *shown(text).split(), "b"]
     assert [block.type for block in GITHUB.parse(markdown)] == ["paragraph_open", "inline", "paragraph_close"]
 
 
 def test_prose_mentions_nobody_links_nothing_and_closes_nothing() -> None:
-    shown = prose(NASTY)
-    for live in ("@someone", "#12", "http://", "www.evil", "<img"):
-        assert live not in shown
+    markdown = prose(f"{NASTY} WWW.evil.example &copy;")
+    for live in ("@someone", "#12", "http://", "www.evil", "WWW.evil", "<img", "&copy"):
+        assert live not in markdown
 
 
-@given(st.text(max_size=60))
+@given(NAMES)
 def test_a_name_cannot_leave_its_cell(name: str) -> None:
     table = f"| a | b |\n| --- | --- |\n| {cell(name)} | end |\n"
     tokens = GITHUB.parse(table)
@@ -73,7 +82,8 @@ def test_a_name_cannot_leave_its_cell(name: str) -> None:
     assert tokens[[token.type for token in tokens].index("tbody_open") + 6].content == "end"
 
 
-@given(st.text(max_size=60))
+@given(NAMES)
+@example("```")
 def test_a_command_cannot_leave_its_block(command: str) -> None:
     assert [token.type for token in GITHUB.parse(fenced(command))] == ["fence"]
 
@@ -86,7 +96,7 @@ def test_nasty_names_everywhere_leave_the_page_as_it_is() -> None:
         first_bad=CheckpointFacts(1, NASTY),
         steps=(step(0, label=NASTY), step(1, "bad", NASTY, reason=NASTY, notes=(NASTY,))),
         notes=(NASTY,),
-        check=check_report("drift", findings=(Finding(NASTY, "values", "error", NASTY),)),
+        check=check_report("drift", verdict=NASTY, findings=(Finding(NASTY, "values", "error", NASTY),)),
     )
 
     def shape(report):
@@ -124,6 +134,45 @@ def test_the_steps_kept_are_those_around_the_verdict() -> None:
     small = summary(report, 12_000)
     assert "| 200 | `model_200` |" in small
     assert "| 0 | `model_00` |" not in small
+    undecided = bisect_report(
+        "inconclusive",
+        steps=steps,
+        first_bad=None,
+        last_good=CheckpointFacts(300, "m"),
+        timeline=TimelineFacts("f", 400),
+    )
+    assert "| 300 | `model_300` |" in summary(undecided, 12_000)
+
+
+def test_the_worst_findings_are_kept_and_the_others_counted() -> None:
+    findings = tuple(
+        Finding(f"models/m{index}.onnx", "weights", "error" if index == 1100 else "notice", "differs")
+        for index in range(1200)
+    )
+    text = summary(check_report("drift", findings=findings))
+    assert text.index("`models/m1100.onnx` | weights | error") < text.index("`models/m0.onnx` | weights | notice")
+    assert "200 findings of lower rank are left out here" in text
+    assert "left out" not in summary(check_report("drift", findings=findings[:3]))
+
+
+@pytest.mark.parametrize("limit", [150, 400, 2_000, 6_000, 20_000])
+def test_the_limit_counts_bytes_and_not_characters(limit: int) -> None:
+    steps = tuple(step(index, "bad", reason="é" * 300) for index in range(40))
+    assert len(summary(bisect_report(verdict="é" * 900, steps=steps), limit).encode()) <= limit
+
+
+def test_everything_that_a_reader_must_be_told_stands_in_the_summary() -> None:
+    text = summary(
+        bisect_report(
+            steps=(step(0, notes=("fed in batches",)), step(1, "bad", reason="too low")), notes=("older layout",)
+        )
+    )
+    assert "756 rows of 17 contents" in text
+    assert "| fed in batches |" in text.replace("|  ", "| ")
+    assert "| too low |" in text
+    assert "- note: older layout" in text
+    assert "<details open><summary>2 of 2 models looked at</summary>" in text
+    assert "<details><summary>2 of 2 models" in summary(bisect_report("no-regression"))
 
 
 @pytest.mark.parametrize(
@@ -132,6 +181,13 @@ def test_the_steps_kept_are_those_around_the_verdict() -> None:
         (
             bisect_report(),
             "bisect-cache bisect --cache cache --timeline 'files:models/*.onnx' --threshold 'plcc >= 0.85'",
+        ),
+        (
+            bisect_report(
+                thresholds=("plcc >= 0.85", "rmse <= 2"),
+                timeline=TimelineFacts("the models of cache", 2),
+            ),
+            "bisect-cache bisect --cache cache --threshold 'plcc >= 0.85' --threshold 'rmse <= 2'",
         ),
         (check_report(), "bisect-cache check cache"),
         (

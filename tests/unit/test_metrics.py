@@ -90,3 +90,13 @@ def test_perfect_and_reversed_predictions_are_exactly_one_and_minus_one() -> Non
     assert metrics(target, side) == {"plcc": 1.0, "srocc": 1.0, "rmse": 0.0, "rmse_mapped": 0.0}
     assert metrics(-target, side)["plcc"] == -1.0
     assert metrics(-target, side)["srocc"] == -1.0
+
+
+@pytest.mark.parametrize("slope", [2.0, -0.3])
+def test_a_straight_line_correlates_by_no_more_than_one(slope: float) -> None:
+    """Rounded alone, about every fifth of these would come out as 1.0000000000000002."""
+    for seed in range(100):
+        target = np.random.default_rng(seed).uniform(1, 5, 5)
+        correlation = metrics(slope * target + 1, target_side(target))["plcc"]
+        assert abs(correlation) <= 1
+        assert correlation == pytest.approx(math.copysign(1, slope), abs=1e-15)

@@ -45,6 +45,13 @@ def raw(model: onnx.ModelProto) -> None:
         (lambda model: setattr(model.graph.input[0], "name", "features"), ("interface", "error")),
         (lambda model: setattr(model.graph.node[1], "op_type", "Sub"), ("graph", "error")),
         (lambda model: model.graph.node.pop(), ("graph", "error")),
+        (lambda model: setattr(model.graph, "name", "other"), ("metadata", "warning")),
+        (lambda model: setattr(model.graph, "doc_string", "new"), ("metadata", "warning")),
+        (lambda model: setattr(model.graph.output[0], "name", "mos"), ("interface", "error")),
+        (lambda model: model.graph.value_info.append(model.graph.input[0]), ("graph", "error")),
+        (lambda model: model.functions.add(name="f", domain="d"), ("graph", "error")),
+        (lambda model: model.graph.initializer.add(name="extra"), ("weights", "error")),
+        (lambda model: model.graph.initializer[0].dims.reverse(), ("weights", "error")),
         (heavier, ("weights", "error")),
         (lambda model: model.graph.initializer.pop(1), ("weights", "error")),
         (raw, ("writer", "notice")),
@@ -89,3 +96,44 @@ def test_the_default_recipe_makes_the_models_that_its_text_prescribes() -> None:
         assert [node.name for node in model.graph.node] == ["", "", ""]
         assert not any(tensor.raw_data for tensor in model.graph.initializer)
     assert list(made.models) == [f"models/model_{index:02d}.onnx" for index in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda model: model.graph.node[0].attribute.add(name="x", i=1, type=2), "node 0 (MatMul) differs in its attr"),
+        (lambda model: setattr(model.graph.node[0], "name", "first"), "node 0 (MatMul) differs in its name or doc"),
+        (lambda model: model.graph.node[0].output.append("more"), "node 0 (MatMul) differs in its outputs"),
+        (lambda model: setattr(model.graph.node[1], "op_type", "Sub"), "node 1 is Sub(mm, b), regenerated Add(mm, b)"),
+        (lambda model: model.graph.node.pop(), "2 nodes, regenerated 3"),
+        (lambda model: model.graph.initializer.add(name="extra"), "'extra' is only in the committed model"),
+        (lambda model: model.graph.initializer.pop(1), "'b' is not in the committed model"),
+        (lambda model: model.graph.initializer[0].dims.reverse(), "'W': shape [1, 6] or type differs from the"),
+        (lambda model: setattr(model.graph.output[0], "name", "mos"), "outputs are mos FLOAT [N], regenerated score"),
+        (lambda model: setattr(model.opset_import[0], "version", 18), "opset ai.onnx is 18, regenerated 17"),
+    ],
+)
+def test_a_change_is_told_in_words(change, words: str) -> None:
+    (finding,) = compare_models("m.onnx", changed(change), BASE)
+    assert words in finding.detail
+
+
+def test_weights_moved_into_a_file_are_not_looked_for_there(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w.data").write_bytes(np.full(6, 9, np.float32).tobytes())
+    (finding,) = compare_models("m.onnx", changed(external), BASE)
+    assert "initialiser 'W': its data differs" in finding.detail
+
+
+def external(model: onnx.ModelProto) -> None:
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("float_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="w.data")
+
+
+def test_many_changes_are_counted_and_not_all_listed() -> None:
+    props = {f"key{index}": "x" for index in range(9)}
+    (finding,) = compare_models("m.onnx", changed(lambda model: helper.set_model_props(model, props)), BASE)
+    assert "metadata_props['key5'] differs; and 3 more." in finding.detail
+    assert "key6" not in finding.detail

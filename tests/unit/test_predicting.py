@@ -1,6 +1,7 @@
 """Rows through a model in stretches, held against feeding it all at once."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -90,3 +91,43 @@ def test_what_is_not_one_score_a_row_is_refused(gives, words: str) -> None:
 def test_half_precision_becomes_single_and_double_stays() -> None:
     assert predict(lambda rows: np.zeros(len(rows), np.float16), features(5), None, 1)[0].dtype == np.float32
     assert predict(lambda rows: np.zeros(len(rows), np.float64), features(5), None, 1)[0].dtype == np.float64
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_mixing_rows_is_seen_whatever_the_scale_of_the_scores(scale: float) -> None:
+    mixing = Model(mixing=True)
+    _, note = predict(lambda rows: mixing(rows) * np.float32(scale), features(2 * ROWS_AT_A_TIME), None, 1)
+    assert note is not None
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_a_row_without_a_finite_score_is_no_mixing_of_rows(odd: float) -> None:
+    model, matrix = Model(), features(2 * ROWS_AT_A_TIME)
+
+    def broken_for_one_row(rows: np.ndarray) -> np.ndarray:
+        return np.where((rows == matrix[3]).all(axis=1), np.float32(odd), model(rows))
+
+    scores, note = predict(broken_for_one_row, matrix, None, 1)
+    assert note is None
+    assert np.flatnonzero(~np.isfinite(scores)).tolist() == [3]
+
+
+def test_as_many_stretches_as_threads_are_fed_side_by_side_and_no_more() -> None:
+    lock, pair = threading.Lock(), threading.Barrier(2, timeout=20)
+    running, most = 0, 0
+
+    def score(rows: np.ndarray) -> np.ndarray:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        pair.wait()
+        time.sleep(0.02)
+        with lock:
+            running -= 1
+        return rows[:, 0]
+
+    parts = 6 * ROWS_AT_A_TIME
+    scores, _ = predict(score, features(parts), ROWS_AT_A_TIME, 2)
+    assert scores.size == parts
+    assert most == 2

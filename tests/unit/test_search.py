@@ -105,6 +105,6 @@ def test_a_newest_model_that_cannot_be_judged_is_no_green() -> None:
 
 
 def test_what_was_looked_at_shows_where_verdicts_change() -> None:
-    verdicts = {0: "good", 4: "bad", 2: "untestable", 6: "good"}
+    verdicts = {0: "good", 6: "good", 4: "bad", 2: "untestable"}
     found = Found("inconclusive", 7, verdicts)  # type: ignore[arg-type]
     assert found.crossings == (Crossing("regression", 0, 4), Crossing("recovery", 4, 6))

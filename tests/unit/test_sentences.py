@@ -57,6 +57,21 @@ def sentence(found: Found, gates=GATE) -> str:
             "model to start from. The newest, m2, is good.",
         ),
         (
+            Found("head-bad", 3, {0: "untestable", 2: "bad", 1: "bad"}, 1, None, (0, 1)),
+            "m1 (model 2 of 3) is already bad (plcc >= 0.8 does not hold) and the 1 before it cannot be judged: there "
+            "is no good model to start from.",
+        ),
+        (
+            Found("no-regression", 3, {0: "untestable", 2: "good", 1: "untestable"}, None, 2),
+            "No regression: m2, the only model that can be judged, is good (plcc >= 0.8); 2 models before m2 cannot be "
+            "judged. All 3 were looked at.",
+        ),
+        (
+            Found("no-regression", 4, {0: "untestable", 3: "good", 1: "good"}, None, 3),
+            "No regression between the ends: m1 and m3 are good (plcc >= 0.8); 1 model before m1 cannot be judged. "
+            "The 1 model between them was not looked at.",
+        ),
+        (
             Found("inconclusive", 4, {0: "good", 3: "bad", 1: "untestable", 2: "untestable"}, None, 0, (1, 2, 3)),
             "A regression lies behind m0, the last good model, but models between it and m3, which is bad, cannot be "
             "judged: the first bad one could be any of m1, m2, m3.",
@@ -87,6 +102,9 @@ def test_many_candidates_are_counted_and_not_all_listed() -> None:
     verdicts = {0: "good", 40: "bad"} | dict.fromkeys(range(1, 40), "untestable")
     said = sentence(Found("inconclusive", 41, verdicts, None, 0, tuple(range(1, 41))))
     assert said.endswith("any of m1, m2, m3, m4, … m40 (40 in all).")
+    five = {0: "good", 5: "bad"} | dict.fromkeys(range(1, 5), "untestable")
+    said = sentence(Found("inconclusive", 6, five, None, 0, tuple(range(1, 6))))  # type: ignore[arg-type]
+    assert said.endswith("any of m1, m2, m3, m4, m5.")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +113,7 @@ def test_many_candidates_are_counted_and_not_all_listed() -> None:
         (Checked("clean", (), None, 256, "", True), "The cache regenerates: all 256 rows are what its recipe makes."),
         (
             Checked("clean", (), None, 9, "", False),
-            "The cache is what its manifest describes; it was not regenerated, because its source is not here.",
+            "The cache is what its manifest describes; it was not regenerated, because its source is out of reach.",
         ),
         (
             Checked("writer-drift", (), None, 9, "", True),

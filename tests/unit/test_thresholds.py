@@ -60,6 +60,10 @@ def test_any_text_is_a_threshold_or_refused(text: str) -> None:
     assert all(math.isfinite(threshold.number) for threshold in parsed)
 
 
+def test_a_metric_may_be_written_in_capitals() -> None:
+    assert parse_thresholds(["PLCC >= 0.8"]) == (Threshold("plcc", ">=", 0.8),)
+
+
 def test_blank_lines_and_comments_do_not_count() -> None:
     assert parse_thresholds(["", "  # all of it", "plcc >= 0.8  # why"]) == (Threshold("plcc", ">=", 0.8),)
 

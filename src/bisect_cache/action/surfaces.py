@@ -12,8 +12,9 @@ from actions_toolkit import core
 
 from bisect_cache.action.annotations import Annotation
 from bisect_cache.files import write_whole
+from bisect_cache.printable import one_line
 from bisect_cache.report.structs import BisectReport, Report, encode_report
-from bisect_cache.report.terminal import printable, show_bisect, show_check
+from bisect_cache.report.terminal import show_bisect, show_check
 
 _LOG_WIDTH = 160
 
@@ -43,10 +44,10 @@ def write_log(report: Report) -> None:
         show_bisect(report, console)
         if report.check:
             show_check(report.check, console)
-            console.print(printable(report.check.verdict), markup=False)
+            console.print(one_line(report.check.verdict), markup=False)
     else:
         show_check(report, console)
-    console.print(f"{report.outcome}: {printable(report.verdict)}", markup=False)
+    console.print(f"{report.outcome}: {one_line(report.verdict)}", markup=False)
     print(f"::{token}::")  # noqa: T201
 
 
@@ -75,9 +76,9 @@ def write_outputs(report: Report, path: Path, file: str | None) -> None:
     last_good = bisect.last_good if bisect else None
     outputs = {
         "outcome": report.outcome,
-        "first-bad-model": printable(first_bad.label) if first_bad else "",
+        "first-bad-model": one_line(first_bad.label) if first_bad else "",
         "first-bad-index": str(first_bad.index) if first_bad else "",
-        "last-good-model": printable(last_good.label) if last_good else "",
+        "last-good-model": one_line(last_good.label) if last_good else "",
         "drift": check.outcome if check else "",
         "report": path.as_posix(),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +11,18 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from bisect_cache.cache.columns import Column, UnsupportedColumn, canonical_columns
-from bisect_cache.cache.drift import CheckOutcome, Finding, Kind, compare_columns, outcome_of
+from bisect_cache.cache.drift import CheckOutcome, Finding, compare_columns, outcome_of
 from bisect_cache.cache.features import BadFeatures, as_table, read_features, write_features
 from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.manifest import (
     FEATURES_NAME,
+    KEY_COLUMN,
     MANIFEST_NAME,
+    ROW_COLUMN,
+    FileRecord,
     Manifest,
     Recipe,
+    Reports,
     Synthetic,
     Table,
     read_manifest,
@@ -26,8 +31,10 @@ from bisect_cache.cache.model_drift import compare_models
 from bisect_cache.cache.recipes import make
 from bisect_cache.cache.recipes.interface import Made, Progress, SourceAbsent, Surroundings
 from bisect_cache.cache.writer import causes, writer_here, writer_of
-from bisect_cache.files import sha256_of_file
+from bisect_cache.files import CannotRead, read_file, sha256_of, sha256_of_file
 
+_LARGEST_SYNTHETIC = 64 << 20
+"""Bytes; a model of the synthetic recipe has a few hundred."""
 _RESTORE = (
     "Restore the file from version control; if the change is meant, run `bisect-cache generate` and commit the result."
 )
@@ -52,6 +59,10 @@ class _Committed:
     path: Path
     columns: Mapping[str, Column]
     fingerprint: str
+
+    @property
+    def rows(self) -> int:
+        return len(next(iter(self.columns.values())))
 
 
 def check(
@@ -92,7 +103,7 @@ def check(
         outcome=outcome_of(tuple(findings), strict=strict),
         findings=tuple(findings),
         manifest=manifest,
-        rows=len(next(iter(committed.columns.values()))) if committed else None,
+        rows=committed.rows if committed else None,
         fingerprint=committed.fingerprint if committed else None,
         regenerated=made is not None,
     )
@@ -107,11 +118,11 @@ def _regenerate(
 ) -> tuple[Made | None, Finding | None]:
     outside = None if source else _source_outside(folder, recipe)
     if outside:
-        return None, _not_regenerated(f"its source {outside} lies outside the working folder: name it with --source")
+        return None, _not_regenerated(f"its source {outside} lies outside the working folder")
     try:
         return make(_with_source(recipe, source), Surroundings(folder, progress)), None
     except SourceAbsent as absent:
-        return None, _not_regenerated(f"its source is not here ({absent}): name it with --source")
+        return None, _not_regenerated(f"its source is not here ({absent})")
 
 
 def _not_regenerated(why: str) -> Finding:
@@ -119,7 +130,8 @@ def _not_regenerated(why: str) -> Finding:
         FEATURES_NAME,
         "source",
         "notice",
-        f"Not regenerated, {why}. Compared with its own manifest instead (fingerprint, sizes, sha256).",
+        f"Not regenerated, {why}. Compared with its own manifest instead (fingerprint, sizes, sha256). Where the "
+        f"source lies elsewhere, `bisect-cache check --source PATH` regenerates from it.",
     )
 
 
@@ -147,7 +159,7 @@ def _with_source(recipe: Recipe, source: Path | None) -> Recipe:
 
 def _read(folder: Path) -> tuple[_Committed | None, list[Finding]]:
     path = folder / FEATURES_NAME
-    if not path.exists():
+    if not os.path.lexists(path):
         return None, [Finding(FEATURES_NAME, "missing", "error", f"The file is not there. {_RESTORE}")]
     try:
         columns = canonical_columns(read_features(path))
@@ -187,7 +199,7 @@ def _against_regenerated(
         return
     if manifest:
         yield from _manifest_claims(committed, made, manifest)
-    yield from _writer_drift(committed.path, made, manifest, strict=strict)
+    yield from _writer_drift(committed, made, manifest, strict=strict)
 
 
 def _which_side_moved(committed: _Committed, expected: str, manifest: Manifest | None) -> str:
@@ -203,27 +215,40 @@ def _which_side_moved(committed: _Committed, expected: str, manifest: Manifest |
 
 def _manifest_claims(committed: _Committed, made: Made, manifest: Manifest) -> Iterator[Finding]:
     """What the manifest says against what is there; only asked where file and regeneration agree."""
-    rows = len(next(iter(committed.columns.values())))
+    models = {name: FileRecord(len(model), sha256_of(model)) for name, model in made.models.items()}
+    recorded = {name: record for name, record in manifest.files.items() if name != FEATURES_NAME}
     wrong = [
-        f"{what} {said} instead of {found}"
+        what
         for what, said, found in (
-            ("rows", manifest.rows, rows),
-            ("fingerprint", manifest.fingerprint, committed.fingerprint),
-            ("features", ", ".join(manifest.features), ", ".join(made.features)),
-            ("content", manifest.content, made.content),
+            (f"rows {manifest.rows} instead of {committed.rows}", manifest.rows, committed.rows),
+            (f"fingerprint {manifest.fingerprint}", manifest.fingerprint, committed.fingerprint),
+            (
+                f"features {', '.join(manifest.features)} instead of {', '.join(made.features)}",
+                manifest.features,
+                made.features,
+            ),
+            (f"content {manifest.content} instead of {made.content}", manifest.content, made.content),
+            ("other notes than the recipe leaves", manifest.notes, made.notes),
+            ("other models, sizes or sha256 than the recipe makes", recorded, models),
         )
         if said != found
     ]
     if wrong:
-        yield Finding(
-            MANIFEST_NAME,
-            "manifest",
-            "error",
-            f"The data regenerates, but the manifest says {'; '.join(wrong)}. {_RESTORE}",
-        )
+        yield _manifest_finding(f"The data regenerates, but the manifest says {'; '.join(wrong)}.")
 
 
-def _writer_drift(path: Path, made: Made, manifest: Manifest | None, *, strict: bool) -> Iterator[Finding]:
+def _manifest_finding(detail: str) -> Finding:
+    return Finding(MANIFEST_NAME, "manifest", "error", f"{detail} {_RESTORE}")
+
+
+def _record_claims(committed: _Committed, manifest: Manifest | None) -> Iterator[Finding]:
+    """What the manifest records of a file that is known to be as it was written."""
+    recorded = manifest.files[FEATURES_NAME] if manifest else None
+    if recorded and recorded != FileRecord(committed.path.stat().st_size, sha256_of_file(committed.path)):
+        yield _manifest_finding(f"The manifest records another size or sha256 of {FEATURES_NAME} than the file has.")
+
+
+def _writer_drift(committed: _Committed, made: Made, manifest: Manifest | None, *, strict: bool) -> Iterator[Finding]:
     """Bytes that differ although the content is equal.
 
     Writing the file again needs pandas, half of a check's time. Where the committed file is byte for byte the
@@ -231,14 +256,14 @@ def _writer_drift(path: Path, made: Made, manifest: Manifest | None, *, strict: 
     """
     import pyarrow.parquet as pq
 
-    here = pq.read_metadata(path)
-    recorded = manifest.files.get(FEATURES_NAME) if manifest else None
-    untouched = recorded is not None and recorded.sha256 == sha256_of_file(path)
+    here = pq.read_metadata(committed.path)
+    untouched = manifest is not None and not list(_record_claims(committed, manifest))
     if untouched and not strict and writer_of(here) == writer_here():
         return
     written = io.BytesIO()
     write_features(made.columns, written)
-    if written.getvalue() == path.read_bytes():
+    if written.getvalue() == committed.path.read_bytes():
+        yield from _record_claims(committed, manifest)
         return
     written.seek(0)
     yield Finding(
@@ -252,41 +277,48 @@ def _writer_drift(path: Path, made: Made, manifest: Manifest | None, *, strict: 
 
 def _against_manifest(committed: _Committed, manifest: Manifest) -> Iterator[Finding]:
     """All that can be said of a cache whose source is absent."""
-    recorded = manifest.files.get(FEATURES_NAME)
-    rows = len(next(iter(committed.columns.values())))
     if committed.fingerprint != manifest.fingerprint:
         yield Finding(
             FEATURES_NAME,
             "values",
             "error",
             f"The data is not what the manifest describes: fingerprint {committed.fingerprint} instead of "
-            f"{manifest.fingerprint}, {rows} rows instead of {manifest.rows}. {_RESTORE}",
+            f"{manifest.fingerprint}, {committed.rows} rows instead of {manifest.rows}. {_RESTORE}",
         )
-    elif recorded is None or rows != manifest.rows:
-        yield Finding(
-            MANIFEST_NAME,
-            "manifest",
-            "error",
-            f"The manifest says {manifest.rows} rows and {'nothing' if recorded is None else 'something'} of "
-            f"{FEATURES_NAME}; the file has {rows} rows. {_RESTORE}",
+        return
+    expected = {*manifest.features, manifest.target.name, ROW_COLUMN, *_texts_of(manifest)}
+    if committed.rows != manifest.rows or set(committed.columns) != expected:
+        yield _manifest_finding(
+            f"The manifest says {manifest.rows} rows of {', '.join(sorted(expected))}; the file has {committed.rows} "
+            f"of {', '.join(sorted(committed.columns))}."
         )
-    elif recorded.sha256 != sha256_of_file(committed.path):
-        yield Finding(
-            FEATURES_NAME,
-            "writer",
-            "notice",
-            f"Same content, other bytes than the manifest records ({committed.path.stat().st_size} bytes, recorded "
-            f"{recorded.size}): the file was written again by another writer. The data is what it was.",
-        )
+    if manifest.files[FEATURES_NAME].sha256 == sha256_of_file(committed.path):
+        yield from _record_claims(committed, manifest)
+        return
+    yield Finding(
+        FEATURES_NAME,
+        "writer",
+        "notice",
+        f"Same content, other bytes than the manifest records ({committed.path.stat().st_size} bytes, recorded "
+        f"{manifest.files[FEATURES_NAME].size}): the file was written again by another writer. The data is what it "
+        f"was.",
+    )
+
+
+def _texts_of(manifest: Manifest) -> set[str]:
+    keys = {KEY_COLUMN} if isinstance(manifest.recipe, Reports) else set()
+    return keys if manifest.content is None else {*keys, manifest.content}
 
 
 def _models(folder: Path, made: Made) -> Iterator[Finding]:
     for name, model in made.models.items():
+        if not os.path.lexists(folder / name):
+            yield Finding(name, "missing", "error", f"The file is not there. {_RESTORE}")
+            continue
         try:
-            committed = (folder / name).read_bytes()
-        except OSError as error:
-            kind: Kind = "missing" if isinstance(error, FileNotFoundError) else "corrupt"
-            yield Finding(name, kind, "error", f"The file cannot be read ({error.strerror}). {_RESTORE}")
+            committed = read_file(folder / name, largest=_LARGEST_SYNTHETIC)
+        except CannotRead as error:
+            yield Finding(name, "corrupt", "error", f"{error}. {_RESTORE}")
             continue
         yield from compare_models(name, committed, model)
 

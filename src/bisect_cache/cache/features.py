@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from bisect_cache.cache.manifest import ROW_COLUMN
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.files import CannotRead, open_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 Columns = Mapping[str, NDArray[np.float32] | list[str]]
 _ROWS_WORTH_THREADS = 100_000
+_MOST_CELLS = 400_000_000
 
 
 class BadFeatures(BisectCacheError):
@@ -62,16 +65,26 @@ def read_features(path: Path) -> pa.Table:
     import pyarrow.parquet as pq
 
     try:
-        # Opened here, so that a missing file is told from a broken one.
-        with path.open("rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as file:
+        with open_file(path) as stream, pq.ParquetFile(stream, pre_buffer=False) as file:
+            _refuse_by_size(path, file.metadata)
             return file.read(use_threads=file.metadata.num_rows >= _ROWS_WORTH_THREADS)
-    except FileNotFoundError as error:
-        raise BadFeatures(f"{path}: no such file; make the cache again with `bisect-cache generate`") from error
+    except CannotRead as error:
+        raise BadFeatures(f"{error}, or make the cache again with `bisect-cache generate`") from error
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         raise BadFeatures(
             f"{path}: not a parquet file that can be read ({_first_line(error)}); restore it from version control, "
             f"or make the cache again with `bisect-cache generate`"
         ) from error
+
+
+def _refuse_by_size(path: Path, metadata: pq.FileMetaData) -> None:
+    """A few bytes of parquet can stand for any number of rows."""
+    cells = metadata.num_rows * metadata.num_columns
+    if cells > _MOST_CELLS:
+        raise BadFeatures(
+            f"{path}: {metadata.num_rows:,} rows of {metadata.num_columns:,} columns, more than the {_MOST_CELLS:,} "
+            f"values that are read; make the cache from a sample of them"
+        )
 
 
 def _first_line(error: Exception) -> str:

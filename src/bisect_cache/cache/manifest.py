@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,12 +12,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.files import CannotRead, read_file
 
 MANIFEST_NAME = "bisect-cache.json"
 FEATURES_NAME = "features.parquet"
 MODELS_FOLDER = "models"
 TARGET_COLUMN = "mos"
 ROW_COLUMN = "row"
+KEY_COLUMN = "key"
 DEFAULT_FEATURES = ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")
 _LARGEST_MANIFEST = 16 << 20
 
@@ -27,6 +31,14 @@ CacheFile = Annotated[str, Meta(pattern=rf"^({re.escape(FEATURES_NAME)}|{MODELS_
 """A file that a recipe makes, relative to the cache's folder: nothing else is ever replaced or removed."""
 
 
+Noise = Annotated[float, Meta(ge=0, le=1e30)]
+"""A standard deviation that float32 can hold."""
+Place = Annotated[str, Meta(pattern=r"^[^\x00]+$")]
+"""A path, relative to the cache's folder, with forward slashes."""
+Scale = tuple[float, float]
+"""Lowest and highest value, both finite."""
+
+
 class BadManifest(BisectCacheError):
     """A manifest that is not there, cannot be read, or does not say what a manifest must say."""
 
@@ -34,12 +46,12 @@ class BadManifest(BisectCacheError):
 class Synthetic(Struct, frozen=True, tag_field="kind", tag="synthetic", forbid_unknown_fields=True):
     """The recipe ``synthetic``; its defaults are ``research-0001``, value for value and byte for byte."""
 
-    rows: Annotated[int, Meta(ge=3, le=100_000_000)] = 256
+    rows: Annotated[int, Meta(ge=3, le=20_000_000)] = 256
     models: Annotated[int, Meta(ge=0, le=100_000)] = 8
     features_seed: Count = 20260418
     models_seed: Count = 20260419
-    target_noise: Annotated[float, Meta(ge=0)] = 1e-3
-    weight_noise: Annotated[float, Meta(ge=0)] = 1e-4
+    target_noise: Noise = 1e-3
+    weight_noise: Noise = 1e-4
     regress_at: Count | None = None
     """Index of the first model whose weights have their sign flipped: bad by construction."""
 
@@ -56,8 +68,7 @@ class Origin(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
 class Table(Struct, frozen=True, tag_field="kind", tag="table", forbid_unknown_fields=True):
     """The recipe ``table``: a labelled feature table, parquet or CSV."""
 
-    table: str
-    """Path of the table, relative to the cache's folder, with forward slashes."""
+    table: Place
     target: str | None = None
     """Column of the table; ``None``: the first there is of mos, dmos, target, score."""
     content: str | None = None
@@ -65,7 +76,7 @@ class Table(Struct, frozen=True, tag_field="kind", tag="table", forbid_unknown_f
     features: tuple[str, ...] = ()
     """Columns of the table; empty: those of the six defaults that it has."""
     direction: Direction = "higher-is-better"
-    scale: tuple[float, float] | None = None
+    scale: Scale | None = None
     drop_incomplete: bool = False
     origin: Origin = Origin()
 
@@ -73,10 +84,8 @@ class Table(Struct, frozen=True, tag_field="kind", tag="table", forbid_unknown_f
 class Reports(Struct, frozen=True, tag_field="kind", tag="reports", forbid_unknown_fields=True):
     """The recipe ``reports``: a folder of libvmaf JSON reports and a label file."""
 
-    reports: str
-    """Path of the folder, relative to the cache's folder, with forward slashes."""
-    labels: str
-    """Path of the label file (CSV or JSON), relative to the cache's folder, with forward slashes."""
+    reports: Place
+    labels: Place
     key: str
     """Column of the labels that names a clip; ``report_name`` turns it into the report's file name."""
     report_name: str
@@ -86,7 +95,7 @@ class Reports(Struct, frozen=True, tag_field="kind", tag="reports", forbid_unkno
     pool: str = "mean"
     """``mean``, ``harmonic_mean``, ``min`` or ``percentile:P``."""
     direction: Direction = "higher-is-better"
-    scale: tuple[float, float] | None = None
+    scale: Scale | None = None
     allow_missing: bool = False
     drop_incomplete: bool = False
     origin: Origin = Origin()
@@ -100,7 +109,7 @@ class Target(Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str = TARGET_COLUMN
     direction: Direction = "higher-is-better"
-    scale: tuple[float, float] | None = None
+    scale: Scale | None = None
 
 
 class FileRecord(Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,6 +143,11 @@ def provenance_of(recipe: Recipe) -> Provenance:
     return "synthetic" if isinstance(recipe, Synthetic) else "real"
 
 
+def target_of(recipe: Recipe) -> Target:
+    """What the recipe says of the target."""
+    return Target() if isinstance(recipe, Synthetic) else Target(direction=recipe.direction, scale=recipe.scale)
+
+
 def encode_manifest(manifest: Manifest) -> bytes:
     """The manifest as indented JSON, ending with a newline."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
@@ -145,32 +159,53 @@ def read_manifest(folder: Path) -> Manifest | None:
     Raises ``BadManifest`` when the folder is no cache at all, or when its manifest cannot be understood.
     """
     path = folder / MANIFEST_NAME
-    try:
-        if path.stat().st_size > _LARGEST_MANIFEST:
-            raise BadManifest(f"{path}: larger than any manifest ({_LARGEST_MANIFEST >> 20} MiB); regenerate the cache")
-        text = path.read_bytes()
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         _must_be_the_older_layout(folder)
         return None
-    except OSError as error:
-        raise BadManifest(f"{path}: cannot be read ({error.strerror})") from error
     try:
-        manifest = msgspec.json.decode(text, type=Manifest)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
-        raise BadManifest(
-            f"{path}: not a manifest of this version ({error}); restore it from version control, or make the cache "
-            f"again with `bisect-cache generate`"
-        ) from error
-    if manifest.provenance != provenance_of(manifest.recipe):
-        raise BadManifest(
-            f"{path}: says provenance '{manifest.provenance}', but its recipe makes "
-            f"'{provenance_of(manifest.recipe)}' data; restore the manifest from version control"
-        )
+        manifest = msgspec.json.decode(read_file(path, largest=_LARGEST_MANIFEST), type=Manifest)
+    except CannotRead as error:
+        raise BadManifest(str(error)) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadManifest(f"{path}: not a manifest of this version ({error}); {_WAY_OUT}") from error
+    contradictions = list(_contradictions(manifest))
+    if contradictions:
+        raise BadManifest(f"{path}: contradicts itself: {'; '.join(contradictions)}; {_WAY_OUT}")
     return manifest
 
 
+_WAY_OUT = "restore it from version control, or make the cache again with `bisect-cache generate`"
+
+
+def _contradictions(manifest: Manifest) -> Iterator[str]:
+    """What cannot be true of any manifest that ``generate`` writes."""
+    recipe = manifest.recipe
+    if manifest.provenance != provenance_of(recipe):
+        yield f"provenance '{manifest.provenance}', but its recipe makes '{provenance_of(recipe)}' data"
+    if manifest.target != target_of(recipe):
+        yield "its target is not the one that its recipe makes"
+    if manifest.target.scale and not manifest.target.scale[0] < manifest.target.scale[1]:
+        yield "the scale's low end is not below its high end"
+    others = [manifest.target.name, ROW_COLUMN, *([manifest.content] if manifest.content is not None else [])]
+    columns = [*manifest.features, *others]
+    if len(set(columns)) < len(columns):
+        yield "a column is named twice among features, target, content and row"
+    if FEATURES_NAME not in manifest.files:
+        yield f"it does not list {FEATURES_NAME}"
+    models = len(manifest.files) - 1
+    if isinstance(recipe, Synthetic) and (manifest.rows, models) != (recipe.rows, recipe.models):
+        yield (
+            f"{manifest.rows} rows and {models} models, but its recipe makes {recipe.rows} rows and "
+            f"{recipe.models} models"
+        )
+    if models > 0 and not isinstance(recipe, Synthetic):
+        yield "its recipe makes no models, but it lists some"
+
+
 def _must_be_the_older_layout(folder: Path) -> None:
-    if not folder.is_dir():
+    if folder.exists() and not folder.is_dir():
+        raise BadManifest(f"{folder}: is a file; name the folder of a cache")
+    if not folder.exists():
         raise BadManifest(f"{folder}: no such folder; make a cache there with `bisect-cache generate {folder}`")
     if not (folder / FEATURES_NAME).is_file() or not (folder / MODELS_FOLDER).is_dir():
         raise BadManifest(

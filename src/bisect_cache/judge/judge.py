@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from bisect_cache.cache.opened import Cache
-from bisect_cache.files import sha256_of
+from bisect_cache.files import CannotRead, sha256_of
 from bisect_cache.judge.feeding import NORMALISATION, names_in
 from bisect_cache.judge.metrics import metrics, target_side
 from bisect_cache.judge.process import Lost, Worker
 from bisect_cache.judge.protocol import Features, Model, Predictions, Untestable
 from bisect_cache.judge.thresholds import Threshold, broken
 from bisect_cache.judge.verdict import Verdict
-from bisect_cache.timeline.interface import CannotRead, Checkpoint
+from bisect_cache.timeline.interface import Checkpoint
 
 
 @dataclass(frozen=True)

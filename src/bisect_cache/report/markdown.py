@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from bisect_cache.judge.thresholds import METRIC_NAMES
+from bisect_cache.printable import one_line
 from bisect_cache.report.structs import BisectReport, CheckReport, Report, Step
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def summary(report: Report, limit: int = SUMMARY_LIMIT) -> str:
 
 def code(text: str) -> str:
     """``text`` as a code span: no mention, no link, no HTML comes of it."""
-    shown = _one_line(text)
+    shown = one_line(text)
     longest = max((len(run) for run in re.findall(r"`+", shown)), default=0)
     fence = "`" * (longest + 1)
     pad = " " if longest else ""
@@ -66,7 +67,7 @@ def cell(text: str) -> str:
 
 def prose(text: str) -> str:
     """``text`` as plain words: nothing in it is Markdown, HTML, a mention, an issue or a link."""
-    shown = _one_line(text).replace("&", "&amp;").replace("<", "&lt;")
+    shown = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
     shown = _PUNCTUATION.sub(r"\\\1", shown)
     shown = shown.replace("@", f"@{_ZERO_WIDTH}").replace("://", f":{_ZERO_WIDTH}//").replace("#", f"#{_ZERO_WIDTH}")
     return re.sub(r"www\.", f"www{_ZERO_WIDTH}.", shown, flags=re.IGNORECASE)
@@ -74,7 +75,7 @@ def prose(text: str) -> str:
 
 def fenced(text: str) -> str:
     """``text`` as a code block of one line."""
-    shown = _one_line(text)
+    shown = one_line(text)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", shown)), default=0))
     return f"{fence}sh\n{shown}\n{fence}"
 
@@ -146,7 +147,3 @@ def _templates() -> Environment:
     )
     templates.filters.update({"code": code, "cell": cell, "prose": prose, "fenced": fenced})
     return templates
-
-
-def _one_line(text: str) -> str:
-    return "".join(character if character.isprintable() else "�" for character in " ".join(text.split()))

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bisect_cache.judge.thresholds import METRIC_NAMES
+from bisect_cache.printable import one_line
 from bisect_cache.report.structs import BisectReport, CheckReport, Step
 
 _COLOURS = {
@@ -50,15 +51,10 @@ def show_check(report: CheckReport, console: Console) -> None:
     order = ["error", "warning", "notice"]
     for finding in sorted(report.findings, key=lambda finding: order.index(finding.severity))[:_ROWS_SHOWN]:
         severity = Text(finding.severity, _COLOURS[finding.severity])
-        table.add_row(Text(printable(finding.file)), finding.kind, severity, Text(printable(finding.detail)))
+        table.add_row(Text(one_line(finding.file)), finding.kind, severity, Text(one_line(finding.detail)))
     console.print(table)
     if len(report.findings) > _ROWS_SHOWN:
         console.print(f"… and {len(report.findings) - _ROWS_SHOWN} more findings (all are in the report: --json FILE)")
-
-
-def printable(text: str) -> str:
-    """``text`` without characters that a terminal would obey."""
-    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def _steps(report: BisectReport, decimals: int) -> Table:
@@ -74,10 +70,10 @@ def _steps(report: BisectReport, decimals: int) -> Table:
         first = report.first_bad is not None and step.index == report.first_bad.index
         table.add_row(
             str(step.index),
-            Text(printable(step.label), "bold" if first else ""),
+            Text(one_line(step.label), "bold" if first else ""),
             Text(step.verdict, _COLOURS[step.verdict]),
             *(f"{step.metrics[metric]:.{decimals}f}" if metric in step.metrics else "" for metric in METRIC_NAMES),
-            Text(printable(_why(step))),
+            Text(one_line(_why(step))),
         )
     return table
 
@@ -88,4 +84,4 @@ def _why(step: Step) -> str:
 
 def _notes(notes: Iterable[str], console: Console) -> None:
     for note in notes:
-        console.print(Text(f"note: {printable(note)}", "yellow"))
+        console.print(Text(f"note: {one_line(note)}", "yellow"))

@@ -37,7 +37,7 @@ def check_sentence(checked: Checked) -> str:
     if checked.outcome == "writer-drift":
         return "The data is what it was; only bytes differ, by the doing of the writer (writer drift)."
     if not checked.regenerated:
-        return "The cache is what its manifest describes; it was not regenerated, because its source is not here."
+        return "The cache is what its manifest describes; it was not regenerated, because its source is out of reach."
     return f"The cache regenerates: all {checked.rows} rows are what its recipe makes."
 
 

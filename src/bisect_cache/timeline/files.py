@@ -12,16 +12,11 @@ from itertools import takewhile
 from pathlib import Path
 from stat import S_ISDIR
 
+from bisect_cache.files import LONGEST_PLACE
+from bisect_cache.printable import printable
 from bisect_cache.timeline.folder import FolderModel
 from bisect_cache.timeline.interface import BadTimeline, Checkpoint, Timeline
-from bisect_cache.timeline.labels import (
-    LONGEST_PLACE,
-    printable,
-    shortest_tails,
-    some_of,
-    stem_and_suffix,
-    told_apart,
-)
+from bisect_cache.timeline.labels import shortest_tails, some_of, stem_and_suffix, told_apart
 
 MODELS_OF_A_FOLDER = "*.onnx"
 

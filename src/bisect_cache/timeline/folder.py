@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import os
 import re
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from bisect_cache.timeline.interface import LARGEST_MODEL, CannotRead, ModelFiles
-from bisect_cache.timeline.labels import LONGEST_PLACE, printable
-
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+from bisect_cache.files import LONGEST_PLACE, CannotRead, read_file
+from bisect_cache.printable import printable
+from bisect_cache.timeline.interface import ModelFiles
 
 
 @dataclass(frozen=True)
@@ -89,45 +85,6 @@ def path_fault(path: str) -> str | None:
 def _is_text(path: str) -> bool:
     """False where half a surrogate pair stands in it: JSON can spell that, and no file is called so."""
     return not any("\ud800" <= char <= "\udfff" for char in path)
-
-
-def read_file(path: Path, shown: str, largest: int = LARGEST_MODEL) -> bytes:
-    """The bytes of a regular file, called ``shown`` in errors; a pipe or a device is never waited for.
-
-    Raises ``CannotRead`` when it is not there, no regular file, larger than ``largest``, a Git LFS pointer,
-    or changes while it is read.
-    """
-    try:
-        with io.BufferedReader(io.FileIO(path, opener=_open_without_waiting)) as stream:
-            status = os.fstat(stream.fileno())
-            _refuse_by_status(status, shown, largest)
-            data = stream.read(status.st_size + 1)
-    except FileNotFoundError as error:
-        raise CannotRead(f"{shown} does not exist; restore it or correct its path") from error
-    except IsADirectoryError as error:
-        raise CannotRead(f"{shown} is a folder; name a file in it") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "no file can have this name"
-        raise CannotRead(f"{shown} cannot be read ({reason}); check the file and its permissions") from error
-    if len(data) != status.st_size:
-        raise CannotRead(f"{shown} changed while it was read; run again when nothing writes to it")
-    if data.startswith(LFS_POINTER):
-        raise CannotRead(
-            f"{shown} is a Git LFS pointer, not the file itself; run `git lfs pull`, "
-            "or set `lfs: true` in actions/checkout"
-        )
-    return data
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
-
-
-def _refuse_by_status(status: os.stat_result, shown: str, largest: int) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise CannotRead(f"{shown} is no regular file; put the file itself there")
-    if status.st_size > largest:
-        raise CannotRead(f"{shown} has {status.st_size:,} bytes; at most {largest:,} are read")
 
 
 def _resolved(path: Path, shown: str) -> Path:

@@ -8,16 +8,9 @@ from typing import Protocol
 
 from bisect_cache.errors import BisectCacheError
 
-LARGEST_MODEL = 4 << 30
-"""Bytes that a model, one external data file or a sidecar may have."""
-
 
 class BadTimeline(BisectCacheError):
     """A timeline that cannot be laid out: what was found, in which file, what to do next."""
-
-
-class CannotRead(BisectCacheError):
-    """One checkpoint that cannot be read: it becomes untestable for this reason, and the run goes on."""
 
 
 class ModelFiles(Protocol):

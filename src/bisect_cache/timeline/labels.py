@@ -9,17 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count, pairwise, takewhile
 
-LONGEST_LABEL = 200
-LONGEST_PLACE = 1000
-"""Characters of a path or a SPEC that are worth showing."""
-
-
-def printable(text: str, longest: int = LONGEST_LABEL) -> str:
-    """``text`` with U+FFFD for what does not print (controls, text direction, half characters), cut with ``…``."""
-    kept = text[: longest + 1]
-    if not kept.isprintable():
-        kept = "".join(char if char.isprintable() else "\ufffd" for char in kept)
-    return kept if len(kept) <= longest else kept[: longest - 1] + "…"
+from bisect_cache.printable import LONGEST_LABEL, printable
 
 
 def some_of(names: Iterable[str], most: int = 10) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bisect_cache.timeline.folder import FolderModel, RefusedModel, read_file
-from bisect_cache.timeline.interface import BadTimeline, CannotRead, Checkpoint, ModelFiles, Timeline
-from bisect_cache.timeline.labels import LONGEST_PLACE, printable, some_of
+from bisect_cache.files import LONGEST_PLACE, CannotRead, read_file
+from bisect_cache.printable import printable
+from bisect_cache.timeline.folder import FolderModel, RefusedModel
+from bisect_cache.timeline.interface import BadTimeline, Checkpoint, ModelFiles, Timeline
+from bisect_cache.timeline.labels import some_of
 from bisect_cache.timeline.registry_document import read_document
 from bisect_cache.timeline.registry_entries import Entry, lay_out
 from bisect_cache.timeline.registry_query import read_query

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from bisect_cache.printable import printable
 from bisect_cache.timeline.interface import BadTimeline
-from bisect_cache.timeline.labels import printable, some_of
+from bisect_cache.timeline.labels import some_of
 
 
 def read_document(data: bytes, suffix: str, shown: str) -> tuple[object, tuple[str, ...]]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise
 
+from bisect_cache.printable import printable
 from bisect_cache.timeline.folder import location_fault, path_fault
 from bisect_cache.timeline.interface import BadTimeline
-from bisect_cache.timeline.labels import printable, shortest_tails, some_of, told_apart
+from bisect_cache.timeline.labels import shortest_tails, some_of, told_apart
 from bisect_cache.timeline.registry_query import Query
 
 LISTS = ("models", "checkpoints", "entries", "timeline")

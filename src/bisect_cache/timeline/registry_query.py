@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from bisect_cache.printable import printable
 from bisect_cache.timeline.interface import BadTimeline
-from bisect_cache.timeline.labels import printable
 
 RESERVED = frozenset({"name-key", "file-key", "sha256-key", "sidecar-key", "list-key"})
 """Parameters of a SPEC that are no filters."""

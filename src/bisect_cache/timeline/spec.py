@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
+from bisect_cache.files import LONGEST_PLACE
+from bisect_cache.printable import printable
 from bisect_cache.timeline.files import names_a_file, open_files
 from bisect_cache.timeline.interface import BadTimeline, Timeline
-from bisect_cache.timeline.labels import LONGEST_PLACE, printable
 from bisect_cache.timeline.registry import open_registry
 
 

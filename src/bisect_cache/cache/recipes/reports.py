@@ -17,7 +17,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from bisect_cache.cache.manifest import DEFAULT_FEATURES, MANIFEST_NAME, Reports
+from bisect_cache.cache.manifest import DEFAULT_FEATURES, KEY_COLUMN, MANIFEST_NAME, Reports
 from bisect_cache.cache.recipes.interface import BadSource, Made, Progress, SourceAbsent, Surroundings
 from bisect_cache.cache.recipes.labels import (
     LabelledTable,
@@ -43,8 +43,6 @@ from bisect_cache.cache.recipes.libvmaf import (
 )
 from bisect_cache.cache.recipes.rows import RowsAsRead, check_features, complete_rows
 from bisect_cache.files import sha256_of_file
-
-KEY_COLUMN = "key"
 
 
 def make_reports(recipe: Reports, surroundings: Surroundings) -> Made:

@@ -1,0 +1,20 @@
+"""Text from strangers, made fit to be shown: names come from files that anybody may have written."""
+
+from __future__ import annotations
+
+LONGEST_LABEL = 200
+
+
+def printable(text: str, longest: int = LONGEST_LABEL) -> str:
+    """``text`` with U+FFFD for what does not print (controls, text direction, half characters), cut with ``…``."""
+    kept = _shown(text[: longest + 1])
+    return kept if len(kept) <= longest else kept[: longest - 1] + "…"
+
+
+def one_line(text: str) -> str:
+    """All of ``text`` on one line, with U+FFFD for what does not print."""
+    return _shown(" ".join(text.split()))
+
+
+def _shown(text: str) -> str:
+    return text if text.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in text)
