@@ -205,6 +205,7 @@ def bisect_report(outcome: str = "regression", **fields: Any) -> BisectReport:
         "crossings": (),
         "steps": (step(0), step(1, "bad", reason="plcc >= 0.85 does not hold")),
         "notes": (),
+        "reproduce": "bisect-cache bisect",
         "environment": {"bisect-cache": "0"},
     }
     return BisectReport(outcome=outcome, **(defaults | fields))  # type: ignore[arg-type]
@@ -217,6 +218,7 @@ def check_report(outcome: str = "clean", **fields: Any) -> CheckReport:
         "cache": CacheFacts("cache", "synthetic", 256, None, "sha256:" + "0" * 64),
         "regenerated": True,
         "findings": (),
+        "reproduce": "bisect-cache bisect",
         "environment": {"bisect-cache": "0"},
     }
     return CheckReport(outcome=outcome, **(defaults | fields))  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from bisect_cache import __version__
-from bisect_cache.errors import BisectCacheError
+from bisect_cache.errors import as_said
+from bisect_cache.files import CannotWrite, write_whole
 from bisect_cache.printable import one_line
 
 if TYPE_CHECKING:
@@ -31,29 +33,30 @@ def main() -> NoReturn:
     """Run the command line and exit: 0 nothing wrong, 1 a regression or drift was found, 2 it could not judge."""
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
-        commands(prog_name="bisect-cache", standalone_mode=True)
-    except BisectCacheError as error:
-        _fail(str(error))
+        # Not by click's own main: that ends an interrupt and a closed pipe with 1, which here means a regression.
+        with commands.make_context("bisect-cache", sys.argv[1:]) as context:
+            commands.invoke(context)
+        sys.exit(0)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read the result has gone
         sys.exit(2)
     except Exception as error:
         if os.environ.get("BISECT_CACHE_DEBUG"):
             raise
-        _fail(_of_our_own(error))
-    sys.exit(0)
+        _say_error(error)
+        sys.exit(2)
 
 
-def _of_our_own(error: Exception) -> str:
-    return (
-        f"an error of bisect-cache itself ({type(error).__name__}: {error}). Please report it; with "
-        f"BISECT_CACHE_DEBUG=1 in the environment the whole traceback is shown"
-    )
-
-
-def _fail(message: str) -> NoReturn:
-    click.echo(f"error: {one_line(message)}", err=True)
-    sys.exit(2)
+def _say_error(error: Exception) -> None:
+    click.echo(f"error: {one_line(str(as_said(error)))}", err=True)
 
 
 @click.group(context_settings=_CONTEXT)
@@ -116,7 +119,7 @@ def generate(folder: Path, **options: Any) -> None:
     """
     from bisect_cache.cache.generate import generate as make_cache
 
-    recipe = _recipe(folder, {name: value for name, value in options.items() if value not in (None, (), False)})
+    recipe = _recipe(folder, {name: value for name, value in options.items() if _is_given(value)})
     with _progress("reading reports") as progress:
         manifest = make_cache(folder, recipe, progress)
     for note in manifest.notes:
@@ -143,16 +146,18 @@ def check(folder: Path | None, strict: bool, source: Path | None, json_file: str
     Writer drift (other bytes, same content) is a notice; everything else is drift and ends with exit code 1.
     """
     from bisect_cache.report.terminal import show_check
+    from bisect_cache.request import CheckRequest
     from bisect_cache.runs import broken_check, run_check
 
-    with _reported(json_file, broken_check), _progress("reading reports") as progress:
-        report = run_check(folder, strict=strict, source=source, progress=progress)
+    request = CheckRequest(folder, strict, source)
+    with _reported(json_file, lambda error: broken_check(error, request)), _progress("reading reports") as progress:
+        report = run_check(request, progress)
     show_check(report, _console())
     _finish(report, json_file)
 
 
 @commands.command(context_settings=_CONTEXT)
-@click.argument("paths", metavar="[MODELS]...", nargs=-1)
+@click.argument("paths", metavar="[MODEL]...", nargs=-1)
 @click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="Default: the embedded synthetic one.")
 @click.option(
     "--timeline",
@@ -175,8 +180,20 @@ def check(folder: Path | None, strict: bool, source: Path | None, json_file: str
     metavar="TEMPLATE",
     help="JSON beside each model that lists its features in order, such as '{stem}.json'.",
 )
-@click.option("--time-limit", type=float, default=60.0, show_default=True, help="Seconds that one model may take.")
-@click.option("--memory-limit", type=int, default=8192, show_default=True, help="MiB that one model may take.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0, 86_400, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Seconds that one model may take.",
+)
+@click.option(
+    "--memory-limit",
+    type=click.IntRange(0, 1 << 24),
+    default=8192,
+    show_default=True,
+    help="MiB of address space that the models' process may take; 0 for no limit.",
+)
 @click.option("--json", "json_file", metavar="FILE", help="Write the report there; - is standard output.")
 def bisect(
     paths: tuple[str, ...],
@@ -188,6 +205,8 @@ def bisect(
 ) -> None:
     """Name the first model of a timeline that got worse.
 
+    MODELs are paths or globs, as with --timeline; they are judged in natural order, model_9 before model_10.
+
     \b
     bisect-cache bisect
     bisect-cache bisect --cache cache --timeline 'files:models/*.onnx' --threshold 'srocc >= 0.9'
@@ -195,7 +214,8 @@ def bisect(
     """
     from bisect_cache.judge.process import Limits
     from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, parse_thresholds
-    from bisect_cache.runs import BisectRequest, broken_bisect, run_bisect
+    from bisect_cache.request import BisectRequest
+    from bisect_cache.runs import broken_bisect, run_bisect
 
     request = BisectRequest(
         cache=cache,
@@ -217,7 +237,11 @@ def bisect(
 @commands.command(context_settings=_CONTEXT, short_help="List the models of a timeline in order.")
 @click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
 def timeline(specs: tuple[str, ...]) -> None:
-    """List the models of a timeline, oldest first, with where each comes from. Judges nothing."""
+    """List the models of a timeline, oldest first, with where each comes from. Judges nothing.
+
+    SPEC is files:GLOB (or a bare path or glob, several of them too; in natural order, model_9 before model_10) or
+    registry:FILE[?FIELD=GLOB&...], a JSON or YAML file that lists models in its own order.
+    """
     from bisect_cache.timeline.spec import open_timeline
 
     opened = open_timeline(specs)
@@ -227,6 +251,11 @@ def timeline(specs: tuple[str, ...]) -> None:
         click.echo(f"{index:>5}  {checkpoint.label:<{width}}  {origin}".rstrip())
     for note in opened.notes:
         click.echo(f"note: {one_line(note)}", err=True)
+
+
+def _is_given(value: object) -> bool:
+    """Whether an option was typed: 0 is a value, the empty defaults are not."""
+    return value is not None and value is not False and value != ()
 
 
 def _recipe(folder: Path, given: dict[str, Any]) -> Recipe:
@@ -251,12 +280,14 @@ def _recipe(folder: Path, given: dict[str, Any]) -> Recipe:
     try:
         return convert({"kind": kind.__struct_config__.tag} | fields, kind)
     except ValidationError as error:
-        raise click.UsageError(f"{error}") from error
+        what, _, where = str(error).partition(" - at `$.")
+        option = where.rstrip("`").replace("_", "-")
+        raise click.UsageError(f"--{option}: {what[0].lower()}{what[1:]}" if option else what) from error
 
 
 def _relative(path: str, folder: Path) -> str:
-    """A path as a recipe keeps it: relative to the cache's folder, with forward slashes."""
-    return Path(os.path.relpath(os.path.realpath(path), os.path.realpath(folder))).as_posix()
+    """A path as a recipe keeps it: relative to the cache's folder, with forward slashes, links as they are named."""
+    return Path(os.path.relpath(path, os.path.realpath(folder))).as_posix()
 
 
 def _scale(text: str) -> tuple[float, float]:
@@ -264,8 +295,8 @@ def _scale(text: str) -> tuple[float, float]:
         low, high = (float(end) for end in text.split(":"))
     except ValueError:
         raise click.BadParameter(f"'{text}' is not LOW:HIGH, such as 1:5", param_hint="--scale") from None
-    if not low < high:
-        raise click.BadParameter(f"'{text}': {low:g} is not below {high:g}", param_hint="--scale")
+    if not (low < high and math.isfinite(low) and math.isfinite(high)):
+        raise click.BadParameter(f"'{text}': {low:g} is not below {high:g}, both finite", param_hint="--scale")
     return low, high
 
 
@@ -301,29 +332,30 @@ def _looking() -> Iterator[Looking]:
 
 
 @contextmanager
-def _reported(json_file: str | None, broken: Callable[[BisectCacheError], Report]) -> Iterator[None]:
+def _reported(json_file: str | None, broken: Callable[[Exception], Report]) -> Iterator[None]:
     """A run that could not judge leaves a report that says so, never the one of an earlier run."""
     try:
         yield
     except Exception as error:
         if json_file:
-            known = error if isinstance(error, BisectCacheError) else BisectCacheError(_of_our_own(error))
-            _write_report(broken(known), json_file)
+            try:
+                _write_report(broken(error), json_file)
+            except CannotWrite as unwritten:
+                _say_error(unwritten)
         raise
 
 
 def _finish(report: Report, json_file: str | None) -> NoReturn:
     from bisect_cache.report.structs import EXIT_CODES
 
+    if json_file != "-":
+        click.echo(f"{report.outcome}: {report.verdict}")
     if json_file:
         _write_report(report, json_file)
-    if json_file != "-":
-        click.echo(f"{report.outcome}: {one_line(report.verdict)}")
     sys.exit(EXIT_CODES[report.outcome])
 
 
 def _write_report(report: Report, json_file: str) -> None:
-    from bisect_cache.files import write_whole
     from bisect_cache.report.structs import encode_report
 
     if json_file == "-":

@@ -7,3 +7,13 @@ class BisectCacheError(Exception):
     The text is shown to the user as it is, without a traceback, and the run ends with exit code 2.
     Subclasses live in the module that raises them.
     """
+
+
+def as_said(error: Exception) -> BisectCacheError:
+    """``error`` as a user reads it: as it is, or as a fault of this program."""
+    if isinstance(error, BisectCacheError):
+        return error
+    return BisectCacheError(
+        f"an error of bisect-cache itself ({type(error).__name__}: {error}). Please report it; with "
+        f"BISECT_CACHE_DEBUG=1 in the environment the whole traceback is shown"
+    )

@@ -5,46 +5,28 @@ from __future__ import annotations
 import glob
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from bisect_cache import __version__
-from bisect_cache.cache.manifest import Manifest, read_manifest
-from bisect_cache.errors import BisectCacheError
-from bisect_cache.judge.process import Limits, Worker
-from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, Threshold, parse_thresholds
+from bisect_cache.cache.manifest import read_manifest
+from bisect_cache.errors import as_said
+from bisect_cache.judge.process import Worker
+from bisect_cache.request import EMBEDDED, BisectRequest, CheckRequest
 from bisect_cache.search import Found, Search, bisect
 from bisect_cache.timeline.interface import BadTimeline, Checkpoint, Timeline
 from bisect_cache.timeline.spec import open_timeline
 
 if TYPE_CHECKING:
+    from bisect_cache.cache.check import Checked
     from bisect_cache.cache.opened import Cache
     from bisect_cache.cache.recipes.interface import Progress
     from bisect_cache.judge.judge import Judge
     from bisect_cache.report.structs import BisectReport, CacheFacts, CheckpointFacts, CheckReport, Step
 
-EMBEDDED = Path(__file__).parent / "cache" / "embedded"
-"""The synthetic cache that ships inside the package: recipe ``research-0001``."""
-
 Looking = Callable[[str, int], None]
 """Told (label, how many were looked at before) when a model is about to be judged."""
-
-
-@dataclass(frozen=True)
-class BisectRequest:
-    """What to bisect, on what, against what."""
-
-    cache: Path | None = None
-    """None: the embedded one."""
-    timeline: tuple[str, ...] = ()
-    """SPECs; none: the models of the cache."""
-    thresholds: tuple[Threshold, ...] = parse_thresholds(DEFAULT_THRESHOLDS)
-    input: str | None = None
-    output: str | None = None
-    sidecar: str | None = None
-    """Location of each model's sidecar, ``{stem}`` being the model's file name without its ending."""
-    limits: Limits = field(default_factory=Limits)
 
 
 def run_bisect(request: BisectRequest, looking: Looking = lambda _label, _before: None) -> BisectReport:
@@ -54,52 +36,47 @@ def run_bisect(request: BisectRequest, looking: Looking = lambda _label, _before
     """
     # The worker imports ONNX Runtime while this process imports pyarrow and reads the cache.
     with Worker(request.limits) as worker:
-        folder = request.cache or EMBEDDED
-        read_manifest(folder)  # what is no cache is said before anything else
-        timeline = _timeline(request, folder)
+        read_manifest(request.folder)  # what is no cache is said before anything else
+        timeline = _timeline(request)
         from bisect_cache.cache.opened import open_cache
         from bisect_cache.judge.judge import Judge, Ports
+        from bisect_cache.report.structs import fit_to_show
 
-        cache = open_cache(folder)
+        cache = open_cache(request.folder)
         judge = Judge(worker, cache, request.thresholds, Ports(request.input, request.output))
         found, steps = _drive(bisect(len(timeline.checkpoints)), timeline, judge, looking)
-    return _bisect_report(cache, timeline, request.thresholds, found, steps, judge.onnxruntime)
+    return fit_to_show(_bisect_report(request, cache, timeline, found, steps, judge.onnxruntime))
 
 
-def run_check(
-    folder: Path | None,
-    *,
-    strict: bool = False,
-    source: Path | None = None,
-    progress: Progress = lambda _done, _total: None,
-) -> CheckReport:
-    """Check the cache in ``folder`` (None: the embedded one) and report.
+def run_check(request: CheckRequest, progress: Progress = lambda _done, _total: None) -> CheckReport:
+    """Check a cache and report.
 
     Raises ``BisectCacheError`` when there is no cache to check or its recipe cannot be followed.
     """
     from bisect_cache.cache.check import check
-    from bisect_cache.report.structs import CheckReport
+    from bisect_cache.report.structs import CheckReport, fit_to_show
     from bisect_cache.report.verdict import check_sentence
 
-    where = folder or EMBEDDED
-    checked = check(where, strict=strict, source=source, progress=progress)
-    return CheckReport(
+    checked = check(request.folder, strict=request.strict, source=request.source, progress=progress)
+    report = CheckReport(
         outcome=checked.outcome,
         verdict=check_sentence(checked),
-        cache=_checked_cache(where, checked.manifest, checked.rows, checked.fingerprint),
+        cache=_checked_cache(request.folder, checked),
         regenerated=checked.regenerated,
         findings=checked.findings,
+        reproduce=request.command,
         environment=_environment(),
     )
+    return fit_to_show(report)
 
 
-def broken_bisect(error: BisectCacheError, request: BisectRequest) -> BisectReport:
+def broken_bisect(error: Exception, request: BisectRequest) -> BisectReport:
     """The report of a bisect that could not judge: it names the cause, and no verdict of an earlier run."""
-    from bisect_cache.report.structs import BisectReport
+    from bisect_cache.report.structs import BisectReport, fit_to_show
 
-    return BisectReport(
+    report = BisectReport(
         outcome="wiring-broke",
-        verdict=f"The wiring broke, no model was judged: {error}",
+        verdict=f"The wiring broke, no model was judged: {as_said(error)}",
         cache=None,
         timeline=None,
         thresholds=tuple(map(str, request.thresholds)),
@@ -110,25 +87,30 @@ def broken_bisect(error: BisectCacheError, request: BisectRequest) -> BisectRepo
         crossings=(),
         steps=(),
         notes=(),
+        reproduce=request.command,
         environment=_environment(),
     )
+    return fit_to_show(report)
 
 
-def broken_check(error: BisectCacheError) -> CheckReport:
+def broken_check(error: Exception, request: CheckRequest) -> CheckReport:
     """The report of a check that could not be made."""
-    from bisect_cache.report.structs import CheckReport
+    from bisect_cache.report.structs import CheckReport, fit_to_show
 
-    return CheckReport(
+    report = CheckReport(
         outcome="wiring-broke",
-        verdict=f"The wiring broke, the cache was not checked: {error}",
+        verdict=f"The wiring broke, the cache was not checked: {as_said(error)}",
         cache=None,
         regenerated=False,
         findings=(),
+        reproduce=request.command,
         environment=_environment(),
     )
+    return fit_to_show(report)
 
 
-def _timeline(request: BisectRequest, folder: Path) -> Timeline:
+def _timeline(request: BisectRequest) -> Timeline:
+    folder = request.folder
     if request.timeline:
         timeline = open_timeline(request.timeline)
     elif any((folder / "models").glob("*.onnx")):
@@ -184,9 +166,9 @@ def _drive(search: Search, timeline: Timeline, judge: Judge, looking: Looking) -
 
 
 def _bisect_report(
+    request: BisectRequest,
     cache: Cache,
     timeline: Timeline,
-    thresholds: tuple[Threshold, ...],
     found: Found,
     steps: tuple[Step, ...],
     onnxruntime: str,
@@ -201,30 +183,42 @@ def _bisect_report(
 
     return BisectReport(
         outcome=found.outcome,
-        verdict=bisect_sentence(found, labels, steps, thresholds),
+        verdict=bisect_sentence(found, labels, steps, request.thresholds),
         cache=CacheFacts(_shown(cache.path), cache.provenance, cache.rows, cache.content_count, cache.fingerprint),
         timeline=TimelineFacts(timeline.source, found.length),
-        thresholds=tuple(map(str, thresholds)),
+        thresholds=tuple(map(str, request.thresholds)),
         evaluations=len(found.verdicts),
         first_bad=None if found.first_bad is None else facts(found.first_bad),
         last_good=None if found.last_good is None else facts(found.last_good),
         candidates=tuple(facts(index) for index in found.candidates),
         crossings=found.crossings,
         steps=steps,
-        notes=(*cache.notes, *timeline.notes),
+        notes=(*cache.notes, *_direction(cache), *timeline.notes),
+        reproduce=request.command,
         environment=_environment(onnxruntime),
     )
 
 
-def _checked_cache(
-    folder: Path, manifest: Manifest | None, rows: int | None, fingerprint: str | None
-) -> CacheFacts | None:
+def _direction(cache: Cache) -> tuple[str, ...]:
+    if cache.target_is.direction == "higher-is-better":
+        return ()
+    return (_LOWER_IS_BETTER,)
+
+
+_LOWER_IS_BETTER = (
+    "on this cache lower values of the target are better, and metrics compare predictions with it as they are: a model "
+    "whose score is higher for better quality has negative correlations here, so its threshold reads like "
+    "'plcc <= -0.8'"
+)
+
+
+def _checked_cache(folder: Path, checked: Checked) -> CacheFacts | None:
     from bisect_cache.report.structs import CacheFacts
 
-    if rows is None or fingerprint is None:
+    if checked.rows is None or checked.fingerprint is None:
         return None
-    provenance = manifest.provenance if manifest else "synthetic"
-    return CacheFacts(_shown(folder), provenance, rows, None, fingerprint)
+    provenance = checked.manifest.provenance if checked.manifest else "synthetic"
+    return CacheFacts(_shown(folder), provenance, checked.rows, None, checked.fingerprint)
 
 
 def _shown(folder: Path) -> str:

@@ -15,7 +15,7 @@ from making import bisect_report, cache_at, linear, save, table_cache_at
 
 from bisect_cache.action import main as acting
 from bisect_cache.action.surfaces import write_outputs, write_summary
-from bisect_cache.report.structs import CheckpointFacts
+from bisect_cache.report.structs import CheckpointFacts, fit_to_show
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUTS = ["outcome", "first-bad-model", "first-bad-index", "last-good-model", "drift", "report"]
@@ -30,7 +30,7 @@ class Ran:
     report: dict
 
 
-def act(workspace: Path, **inputs: str) -> Ran:
+def act(workspace: Path, report_is_at: str | None = None, **inputs: str) -> Ran:
     """Run the entry point as the runner does."""
     summary, outputs = workspace.parent / "summary.md", workspace.parent / "outputs"
     summary.write_text("")
@@ -57,7 +57,7 @@ def act(workspace: Path, **inputs: str) -> Ran:
         completed.stdout,
         summary.read_text(),
         {name: value for name, _, value in pairs},
-        json.loads((workspace / inputs.get("report", "bisect-cache-report.json")).read_text()),
+        json.loads((workspace / (report_is_at or inputs.get("report", "bisect-cache-report.json"))).read_text()),
     )
 
 
@@ -103,7 +103,7 @@ def test_drift_stands_on_its_file_and_the_models_are_judged_all_the_same(workspa
     ran = act(workspace, cache="data/cache")
     assert ran.code == 1
     assert (ran.outputs["outcome"], ran.outputs["drift"]) == ("no-regression", "drift")
-    assert "::error title=bisect-cache%3A corrupt drift,file=data/cache/models/model_03.onnx," in ran.log
+    assert "::error title=bisect-cache%3A drift (corrupt),file=data/cache/models/model_03.onnx," in ran.log
     assert "### The cache: drift" in ran.summary
     assert act(workspace, cache="data/cache", mode="check").outputs["outcome"] == "drift"
 
@@ -218,7 +218,7 @@ def test_names_in_outputs_are_one_line_that_prints(tmp_path: Path, monkeypatch: 
     outputs = tmp_path / "outputs"
     monkeypatch.setenv("GITHUB_OUTPUT", str(outputs))
     report = bisect_report(first_bad=CheckpointFacts(1, "b\nx=y\x1b[31m"), last_good=CheckpointFacts(0, "a\nx=y"))
-    write_outputs(report, Path("report.json"), str(outputs))
+    write_outputs(fit_to_show(report), Path("report.json"), str(outputs))
     written = outputs.read_text()
     assert re.search(r"^b.x=y\ufffd\[31m$", written, re.MULTILINE)
     assert re.search(r"^a.x=y$", written, re.MULTILINE)
@@ -243,3 +243,35 @@ def test_an_error_of_our_own_breaks_the_wiring_and_never_goes_green(workspace: P
     assert json.loads((workspace / "bisect-cache-report.json").read_text())["outcome"] == "wiring-broke"
     assert acting.main({"GITHUB_WORKSPACE": str(workspace), "RUNNER_DEBUG": "1"}) == 2
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("broken", [{"thresholds": "bogus"}, {"cache": "absent"}, {"mode": "bogus"}])
+def test_never_fails_nothing_whatever_else_is_wrong(workspace: Path, broken: dict[str, str]) -> None:
+    ran = act(workspace, fail_on="never", **broken)
+    assert (ran.code, ran.outputs["outcome"]) == (0, "wiring-broke")
+
+
+def test_a_report_outside_the_workspace_is_refused_and_written_inside(workspace: Path) -> None:
+    (workspace / "way").symlink_to(workspace.parent)
+    for report in ("../r.json", "way/r.json", "/tmp/r.json"):
+        ran = act(workspace, report_is_at="bisect-cache-report.json", report=report)
+        assert ran.outputs["outcome"] == "wiring-broke"
+        assert f"input 'report' is '{report}', which is not in the workspace" in ran.report["verdict"]
+        assert not (workspace.parent / "r.json").exists()
+
+
+def test_a_broken_check_leaves_a_report_of_a_check(workspace: Path) -> None:
+    ran = act(workspace, mode="check", thresholds="bogus")
+    assert ran.report["schema"] == "bisect-cache/check/1"
+    assert ran.outputs["drift"] == "wiring-broke"
+
+
+def test_inputs_that_are_no_text_break_the_wiring_and_no_surface(workspace: Path) -> None:
+    ran = act(workspace, cache=os.fsdecode(b"bad\xff"))
+    assert (ran.code, ran.outputs["outcome"]) == (2, "wiring-broke")
+    assert "bad\ufffd: no such folder" in ran.report["verdict"]
+
+
+def test_the_command_of_a_broken_run_is_the_one_that_breaks(workspace: Path) -> None:
+    ran = act(workspace, cache="absent", timeline="files:a.onnx\nfiles:b.onnx")
+    assert "bisect-cache bisect --cache absent --timeline files:a.onnx --timeline files:b.onnx" in ran.summary

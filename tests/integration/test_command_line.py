@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from making import SIX, allocating, cache_at, constant, endless, linear, save, t
 
 from bisect_cache import __version__
 from bisect_cache.report.structs import json_schemas
-from bisect_cache.runs import BisectRequest, run_bisect
+from bisect_cache.request import BisectRequest
+from bisect_cache.runs import run_bisect
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -134,7 +136,7 @@ def test_a_run_that_cannot_judge_leaves_a_report_that_says_so(tmp_path: Path) ->
         (["bisect", "--timeline", "files:nothing/*.onnx"], "nothing"),
         (["bisect", "--timeline", "git-log:model.onnx"], "git-log:model.onnx: not in this version"),
         (["bisect", "--json", "/proc/nowhere/x.json"], "/proc/nowhere/x.json: cannot be written"),
-        (["generate", "c", "--rows", "2"], "$.rows"),
+        (["generate", "c", "--rows", "2"], "--rows: expected `int` >= 3"),
         (["generate", "c", "--table", "absent.csv"], "absent.csv: is not there"),
         (["generate", "c", "--table", "t.csv", "--rows", "5"], "--rows does not go with the recipe 'table'"),
         (["generate", "c", "--licence", "MIT"], "--licence does not go with the recipe 'synthetic'"),
@@ -357,9 +359,9 @@ def test_generate_says_what_it_made_and_what_it_left_out(tmp_path: Path) -> None
 def test_an_error_of_our_own_is_one_line_and_a_traceback_only_where_it_is_asked_for() -> None:
     program = (
         "from bisect_cache import cli\n"
-        "def fails(**_):\n"
+        "def fails(*_):\n"
         "    raise ZeroDivisionError('by design')\n"
-        "cli.commands = fails\n"
+        "cli.commands.make_context = fails\n"
         "cli.main()\n"
     )
 
@@ -398,3 +400,107 @@ def test_many_steps_stand_in_the_order_of_the_timeline(tmp_path: Path) -> None:
     lines = run("bisect", "m", cwd=tmp_path).stderr.splitlines()
     numbers = [int(line.split()[0]) for line in lines if re.match(r"\d+ +model_", line)]
     assert numbers == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "found"),
+    [
+        ("--regress-at", "0", ("regress_at", 0)),
+        ("--models", "0", ("models", 0)),
+        ("--features-seed", "0", ("features_seed", 0)),
+        ("--models-seed", "0", ("models_seed", 0)),
+        ("--target-noise", "0", ("target_noise", 0.0)),
+        ("--weight-noise", "0", ("weight_noise", 0.0)),
+    ],
+)
+def test_zero_is_a_value(tmp_path: Path, option: str, value: str, found: tuple[str, object]) -> None:
+    assert run("generate", "c", option, value, cwd=tmp_path).returncode == 0
+    recipe = json.loads((tmp_path / "c" / "bisect-cache.json").read_text())["recipe"]
+    assert recipe[found[0]] == found[1]
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "-1", "1e300"])
+def test_noise_that_no_float32_holds_is_refused(tmp_path: Path, value: str) -> None:
+    completed = run("generate", "c", "--target-noise", value, cwd=tmp_path)
+    assert completed.returncode == 2
+    assert "--target-noise: expected `float`" in completed.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("threshold", ["", "  ", "# all"])
+def test_a_gate_that_nothing_can_fail_is_no_gate(threshold: str) -> None:
+    completed = run("bisect", "--threshold", threshold)
+    assert completed.returncode == 2
+    assert "no threshold is left in" in completed.stderr
+
+
+def test_an_interrupt_is_no_regression(tmp_path: Path) -> None:
+    save(endless(), tmp_path / "m.onnx")
+    command = [sys.executable, "-m", "bisect_cache", "bisect", "m.onnx", "--json", "r.json"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert (out, err) == ("", "interrupted\n")
+
+
+def test_a_reader_that_went_away_is_no_regression(tmp_path: Path) -> None:
+    for index in range(5000):
+        (tmp_path / f"model_{index}.onnx").write_bytes(b"")
+    command = f"{shlex.quote(sys.executable)} -m bisect_cache timeline 'files:*.onnx' 2>err; echo $? >code"
+    subprocess.run(["sh", "-c", f"( {command} ) | head -1"], cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "code").read_text() == "2\n"
+    assert (tmp_path / "err").read_text() == ""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_model_that_never_ends_does_not_outlive_a_run_that_is_killed(tmp_path: Path) -> None:
+    save(endless(), tmp_path / "m.onnx")
+    command = [sys.executable, "-m", "bisect_cache", "bisect", "m.onnx"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    time.sleep(1.5)
+    workers = psutil.Process(process.pid).children()
+    assert len(workers) == 1
+    process.kill()
+    process.wait()
+    assert psutil.wait_procs(workers, timeout=10)[1] == []
+
+
+def test_a_report_goes_into_a_pipe_without_replacing_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE, text=True)
+    assert run("bisect", "--json", tmp_path / "pipe").returncode == 0
+    assert json.loads(reader.communicate(timeout=20)[0])["outcome"] == "no-regression"
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_report_that_cannot_be_written_hides_neither_verdict_nor_cause(tmp_path: Path) -> None:
+    judged = run("bisect", "--json", "/proc/nowhere/r.json")
+    assert judged.returncode == 2
+    assert judged.stdout.startswith("no-regression: ")
+    broken = run("bisect", "--cache", tmp_path / "absent", "--json", "/proc/nowhere/r.json")
+    assert "absent: no such folder" in broken.stderr
+    assert "/proc/nowhere/r.json: cannot be written" in broken.stderr
+
+
+def test_a_target_where_lower_is_better_is_said(tmp_path: Path) -> None:
+    table_cache_at(tmp_path / "c", direction="lower-is-better")
+    save(linear(), tmp_path / "m.onnx")
+    completed = run("bisect", "--cache", "c", "m.onnx", cwd=tmp_path)
+    assert "note: on this cache lower values of the target are better" in completed.stderr
+
+
+def test_an_order_that_was_given_and_not_kept_is_said(tmp_path: Path) -> None:
+    models_in(tmp_path, "good", "good")
+    completed = run("timeline", "model_1.onnx", "model_0.onnx", cwd=tmp_path)
+    assert [line.split()[1] for line in completed.stdout.splitlines()] == ["model_0", "model_1"]
+    assert "not the order that was given" in completed.stderr
+
+
+def test_names_that_are_no_text_are_shown_and_do_no_harm(tmp_path: Path) -> None:
+    name = os.fsdecode(b"c\xff")
+    completed = run("check", name, "--json", "r.json", cwd=tmp_path)
+    assert completed.returncode == 2
+    assert "c\ufffd: no such folder" in completed.stderr
+    assert json.loads((tmp_path / "r.json").read_text())["outcome"] == "wiring-broke"

@@ -1,5 +1,9 @@
 """A cache is written whole or not at all, and it is the one its recipe prescribes."""
 
+import ctypes
+import errno
+import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,15 +18,15 @@ from making import SIX, cache_at, table_cache_at
 from bisect_cache.cache import generate as generating
 from bisect_cache.cache import placing
 from bisect_cache.cache.columns import canonical_columns
-from bisect_cache.cache.features import as_table, read_features, write_features
+from bisect_cache.cache.features import BadFeatures, as_table, read_features, write_features
 from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.generate import generate
-from bisect_cache.cache.manifest import BadManifest, Synthetic, Table, read_manifest
+from bisect_cache.cache.manifest import BadManifest, Synthetic, Table, Target, read_manifest
 from bisect_cache.cache.opened import open_cache
 from bisect_cache.cache.placing import CannotGenerate
 from bisect_cache.cache.recipes.interface import BadSource
 from bisect_cache.files import sha256_of_file
-from bisect_cache.runs import EMBEDDED
+from bisect_cache.request import EMBEDDED
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -261,3 +265,165 @@ def test_a_broken_manifest_does_not_block_the_cache_that_cures_it(tmp_path: Path
 def test_the_root_of_the_file_system_is_no_place() -> None:
     with pytest.raises(CannotGenerate, match="root of the file system"):
         cache_at(Path("/"))
+
+
+class Refusing:
+    """A system whose exchange of folders fails with an error of its own."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def renameat2(self, *_: object) -> int:
+        ctypes.set_errno(self.number)
+        return -1
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux exchanges folders")
+@pytest.mark.parametrize("number", [errno.EBUSY, errno.EINVAL, errno.ENOSYS, errno.EXDEV])
+def test_a_cache_is_replaced_file_by_file_where_the_system_cannot_exchange(tmp_path: Path, monkeypatch, number) -> None:
+    cache = cache_at(tmp_path / "c")
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: Refusing(number))
+    cache_at(cache, rows=10)
+    assert open_cache(cache).rows == 10
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux exchanges folders")
+def test_a_folder_that_may_not_be_moved_keeps_its_cache(tmp_path: Path, monkeypatch) -> None:
+    cache = cache_at(tmp_path / "c")
+    before = contents(cache)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: Refusing(errno.EACCES))
+    with pytest.raises(CannotGenerate, match="what stood there is unchanged"):
+        cache_at(cache, rows=10)
+    assert contents(cache) == before
+
+
+def test_a_kept_file_is_copied_where_the_system_has_no_hard_links(tmp_path: Path, monkeypatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    cache = cache_at(tmp_path / "c")
+    (cache / "README.md").write_text("mine")
+    (cache / "models" / "NOTES.txt").write_text("mine too")
+    monkeypatch.setattr(os, "link", refused)
+    cache_at(cache, rows=10)
+    assert (cache / "README.md").read_text() == "mine"
+    assert (cache / "models" / "NOTES.txt").read_text() == "mine too"
+    assert open_cache(cache).rows == 10
+
+
+def test_a_folder_reached_by_a_link_is_replaced_where_it_is(tmp_path: Path) -> None:
+    cache = cache_at(tmp_path / "real" / "c")
+    link = tmp_path / "link"
+    link.symlink_to(cache)
+    cache_at(link, rows=10)
+    assert link.is_symlink()
+    assert open_cache(cache).rows == 10
+
+
+def test_anybody_may_enter_a_new_cache(tmp_path: Path) -> None:
+    assert cache_at(tmp_path / "c").stat().st_mode & 0o777 == 0o755
+
+
+def test_the_older_layout_is_replaced_by_a_cache_with_a_manifest(tmp_path: Path) -> None:
+    cache = cache_at(tmp_path / "c", models=9)
+    (cache / "bisect-cache.json").unlink()
+    cache_at(cache, models=2)
+    assert read_manifest(cache) is not None
+    assert len(list((cache / "models").iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["mine.onnx", "mine.parquet"])
+def test_data_and_models_of_others_are_not_replaced(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"mine")
+    with pytest.raises(CannotGenerate, match=f"{name}: no recipe made this file"):
+        cache_at(tmp_path)
+    assert contents(tmp_path) == {name: b"mine"}
+
+
+def test_a_hundred_models_and_more_keep_their_order_by_name(tmp_path: Path) -> None:
+    names = sorted(path.name for path in (cache_at(tmp_path / "c", rows=3, models=101) / "models").iterdir())
+    assert (names[0], names[-1], len(names)) == ("model_000.onnx", "model_100.onnx", 101)
+
+
+def overwritten(data: bytes) -> bytes:
+    """The file with junk in its footer: what reads it fails in another way than by a missing footer."""
+    return data[:-500] + b"\xff" * 200 + data[-300:]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda path: path.unlink(), "make the cache again"),
+        (lambda path: (path.unlink(), path.mkdir()), "make the cache again"),
+        (lambda path: path.write_bytes(b""), "not a parquet file that can be read"),
+        (lambda path: path.write_bytes(overwritten(path.read_bytes())), "not a parquet file that can be read"),
+    ],
+)
+def test_features_that_cannot_be_read_are_no_cache_to_judge_on(tmp_path: Path, change, words: str) -> None:
+    cache = cache_at(tmp_path / "c")
+    change(cache / "features.parquet")
+    with pytest.raises(BadFeatures, match=words):
+        open_cache(cache)
+
+
+def lists(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(adm2=[[1.0]] * len(frame))
+
+
+def with_null(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(adm2=frame["adm2"].astype(object).where(frame.index != 2, None).astype("Float32"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda frame: frame.drop(columns="vif_scale1"), "has no column 'vif_scale1'"),
+        (lambda frame: frame.drop(columns="content"), "has no column 'content', which the manifest names"),
+        (lambda frame: frame.assign(mos="high"), "column 'mos' holds text, not numbers"),
+        (lists, "column 'adm2' has type list"),
+        (with_null, r"column 'adm2' has 1 missing or infinite values \(rows 2\)"),
+        (lambda frame: frame.assign(mos=[math.inf, *frame["mos"][1:]]), "column 'mos' has 1 missing or infinite"),
+        (lambda frame: frame.assign(mos=1.0), "24 rows with 1 different values of 'mos'"),
+        (lambda frame: frame.iloc[:2], "2 rows with 2 different values of 'mos'; a correlation needs at least 3"),
+    ],
+)
+def test_features_that_no_model_could_be_judged_on_are_refused(tmp_path: Path, change, words: str) -> None:
+    cache = table_cache_at(tmp_path / "c")
+    change(pd.read_parquet(cache / "features.parquet")).to_parquet(cache / "features.parquet")
+    with pytest.raises(BadFeatures, match=words):
+        open_cache(cache)
+
+
+def test_the_older_layout_is_opened_and_says_so(tmp_path: Path) -> None:
+    cache = cache_at(tmp_path / "c")
+    (cache / "bisect-cache.json").unlink()
+    opened = open_cache(cache)
+    assert opened.columns == SIX
+    assert opened.notes == ("older layout without a manifest: taken as recipe research-0001",)
+    pd.read_parquet(cache / "features.parquet")[["mos"]].to_parquet(cache / "features.parquet")
+    with pytest.raises(BadFeatures, match=r"none of adm2, .* is among its columns"):
+        open_cache(cache)
+
+
+def test_columns_stand_in_the_order_of_the_manifest(tmp_path: Path) -> None:
+    opened = open_cache(table_cache_at(tmp_path / "c", features=("motion2", "adm2")))
+    frame = pd.read_parquet(tmp_path / "c" / "features.parquet")
+    assert opened.columns == ("motion2", "adm2")
+    assert np.array_equal(opened.features, frame[["motion2", "adm2"]].to_numpy())
+
+
+def test_what_the_target_means_is_kept(tmp_path: Path) -> None:
+    cache = table_cache_at(tmp_path / "c", direction="lower-is-better", scale=(0.0, 1.0))
+    assert open_cache(cache).target_is == Target(direction="lower-is-better", scale=(0.0, 1.0))
+
+
+def test_a_manifest_beyond_all_measure_is_not_read(tmp_path: Path) -> None:
+    cache = cache_at(tmp_path / "c")
+    with (cache / "bisect-cache.json").open("ab") as stream:
+        stream.truncate((16 << 20) + 1)
+    with pytest.raises(BadManifest, match="at most 16,777,216 are read"):
+        read_manifest(cache)
+    (cache / "bisect-cache.json").unlink()
+    (cache / "bisect-cache.json").mkdir()
+    with pytest.raises(BadManifest, match="is a folder"):
+        read_manifest(cache)

@@ -103,7 +103,7 @@ def test_findings_stand_on_their_file_worst_first() -> None:
         ("error", "caches/real/models/m0.onnx"),
         ("notice", "caches/real/models/m0.onnx"),
     ]
-    assert [note.title for note in shown] == ["bisect-cache: values drift", "bisect-cache: writer"]
+    assert [note.title for note in shown] == ["bisect-cache: drift (values)", "bisect-cache: writer"]
 
 
 def test_the_embedded_cache_has_no_file_to_stand_on() -> None:

@@ -9,7 +9,7 @@ from making import bisect_report, check_report, step
 from markdown_it import MarkdownIt
 
 from bisect_cache.cache.drift import Finding
-from bisect_cache.report.markdown import SUMMARY_LIMIT, cell, code, fenced, prose, reproduce, summary
+from bisect_cache.report.markdown import SUMMARY_LIMIT, cell, code, fenced, prose, summary
 from bisect_cache.report.structs import CacheFacts, CheckpointFacts, TimelineFacts
 
 GITHUB = MarkdownIt("commonmark", {"html": True}).enable("table")
@@ -173,28 +173,3 @@ def test_everything_that_a_reader_must_be_told_stands_in_the_summary() -> None:
     assert "- note: older layout" in text
     assert "<details open><summary>2 of 2 models looked at</summary>" in text
     assert "<details><summary>2 of 2 models" in summary(bisect_report("no-regression"))
-
-
-@pytest.mark.parametrize(
-    ("report", "command"),
-    [
-        (
-            bisect_report(),
-            "bisect-cache bisect --cache cache --timeline 'files:models/*.onnx' --threshold 'plcc >= 0.85'",
-        ),
-        (
-            bisect_report(
-                thresholds=("plcc >= 0.85", "rmse <= 2"),
-                timeline=TimelineFacts("the models of cache", 2),
-            ),
-            "bisect-cache bisect --cache cache --threshold 'plcc >= 0.85' --threshold 'rmse <= 2'",
-        ),
-        (check_report(), "bisect-cache check cache"),
-        (
-            check_report(cache=CacheFacts("the embedded cache", "synthetic", 256, None, "sha256:" + "0" * 64)),
-            "bisect-cache check",
-        ),
-    ],
-)
-def test_the_command_reproduces_the_run(report, command: str) -> None:
-    assert reproduce(report) == command

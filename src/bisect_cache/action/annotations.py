@@ -49,7 +49,9 @@ def _of_findings(check: CheckReport | None, cache: str | None) -> list[Annotatio
     return [
         Annotation(
             finding.severity,
-            f"bisect-cache: {finding.kind} drift" if finding.severity != "notice" else f"bisect-cache: {finding.kind}",
+            f"bisect-cache: drift ({finding.kind})"
+            if finding.severity != "notice"
+            else f"bisect-cache: {finding.kind}",
             finding.detail[:LONGEST_MESSAGE],
             str(PurePosixPath(cache) / finding.file) if cache else None,
         )

@@ -9,10 +9,11 @@ from typing import Literal, get_args
 
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, BadThreshold, Threshold, parse_thresholds
+from bisect_cache.printable import one_line
 
 Mode = Literal["check", "bisect"]
 FailOn = Literal["regression", "drift", "writer-drift", "inconclusive", "never"]
-_DEFAULT_FAIL_ON: tuple[FailOn, ...] = ("regression", "drift", "inconclusive")
+DEFAULT_FAIL_ON: frozenset[FailOn] = frozenset({"regression", "drift", "inconclusive"})
 DEFAULT_REPORT = "bisect-cache-report.json"
 
 
@@ -22,7 +23,7 @@ class BadInput(BisectCacheError):
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the workflow asks for."""
+    """What the workflow asks for; paths are relative to the workspace, which is the current folder."""
 
     mode: Mode
     cache: Path | None
@@ -37,24 +38,41 @@ class Inputs:
         return "writer-drift" in self.fail_on
 
 
+def read_mode(get: Callable[[str], str]) -> Mode:
+    """The input ``mode``. Raises ``BadInput``."""
+    return _mode(get("mode").strip())
+
+
+def read_fail_on(get: Callable[[str], str]) -> frozenset[FailOn]:
+    """The input ``fail-on``. Raises ``BadInput``."""
+    return _fail_on(get("fail-on"))
+
+
 def read_inputs(get: Callable[[str], str]) -> Inputs:
     """The inputs, ``get`` giving each as a text ('' where the workflow names none).
 
     Raises ``BadInput``.
     """
     return Inputs(
-        mode=_mode(get("mode").strip()),
+        mode=read_mode(get),
         cache=Path(cache) if (cache := get("cache").strip()) else None,
         timeline=_lines(get("timeline")),
         thresholds=_thresholds(_lines(get("thresholds"))),
-        fail_on=_fail_on(get("fail-on")),
-        report=report_path(get("report")),
+        fail_on=read_fail_on(get),
+        report=read_report(get),
     )
 
 
-def report_path(text: str) -> Path:
-    """Where the report is written, whatever else is wrong with the inputs."""
-    return Path(text.strip() or DEFAULT_REPORT)
+def read_report(get: Callable[[str], str]) -> Path:
+    """The input ``report``, a path in the workspace. Raises ``BadInput``, also for one that a link leads out of it."""
+    path = Path(get("report").strip() or DEFAULT_REPORT)
+    try:
+        inside = path.resolve().is_relative_to(Path.cwd().resolve())
+    except (OSError, RuntimeError, ValueError):
+        inside = False
+    if not inside:
+        raise BadInput(f"input 'report' is '{one_line(str(path))[:200]}', which is not in the workspace")
+    return path
 
 
 def _mode(text: str) -> Mode:
@@ -72,7 +90,7 @@ def _thresholds(lines: tuple[str, ...]) -> tuple[Threshold, ...]:
 
 
 def _fail_on(text: str) -> frozenset[FailOn]:
-    words = {word.lower() for word in text.replace(",", " ").split()} or set(_DEFAULT_FAIL_ON)
+    words = {word.lower() for word in text.replace(",", " ").split()} or DEFAULT_FAIL_ON
     unknown = sorted(words.difference(get_args(FailOn)))
     if unknown:
         raise BadInput(

@@ -7,27 +7,40 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from actions_toolkit import core
 from msgspec.structs import replace
 
 from bisect_cache.action.annotations import annotated
 from bisect_cache.action.failing import exit_code
-from bisect_cache.action.inputs import Inputs, read_inputs, report_path
+from bisect_cache.action.inputs import (
+    DEFAULT_FAIL_ON,
+    DEFAULT_REPORT,
+    BadInput,
+    Inputs,
+    read_fail_on,
+    read_inputs,
+    read_mode,
+    read_report,
+)
 from bisect_cache.action.surfaces import write_annotations, write_log, write_outputs, write_report, write_summary
-from bisect_cache.errors import BisectCacheError
+from bisect_cache.errors import BisectCacheError, as_said
+from bisect_cache.printable import one_line
 from bisect_cache.report.markdown import summary
 from bisect_cache.report.structs import CheckReport, Report
-from bisect_cache.runs import BisectRequest, broken_bisect, broken_check, run_bisect, run_check
+from bisect_cache.request import BisectRequest, CheckRequest
+from bisect_cache.runs import broken_bisect, broken_check, run_bisect, run_check
+
+T = TypeVar("T")
 
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
     """Run the action in the workspace that ``environ`` names; the exit code is returned."""
     workspace = Path(environ.get("GITHUB_WORKSPACE") or Path.cwd())
-    os.chdir(workspace)
-    inputs, report = _run(environ)
-    path = report_path(core.get_input("report"))
-    cache = inputs.cache.as_posix() if inputs and inputs.cache else None
+    report = _report(workspace, debug=environ.get("RUNNER_DEBUG") == "1")
+    path = _read(read_report, Path(DEFAULT_REPORT))
+    cache = core.get_input("cache") or None
     unwritten = [
         failure
         for surface in (
@@ -42,33 +55,38 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     for failure in unwritten:
         core.warning(failure, title="bisect-cache: something could not be written")
     sys.stdout.flush()
-    code = exit_code(report, inputs.fail_on if inputs else frozenset())
-    return code or (2 if unwritten else 0)
+    fail_on = _read(read_fail_on, DEFAULT_FAIL_ON)
+    return exit_code(report, fail_on) or (2 if unwritten and "never" not in fail_on else 0)
 
 
-def _run(environ: Mapping[str, str]) -> tuple[Inputs | None, Report]:
-    """The run's report; one that says what broke where it could not be made."""
-    inputs = None
+def _read(reader: Callable[[Callable[[str], str]], T], default: T) -> T:
+    """One input, for when others may be bad; its default where it is bad itself, which the report says then."""
     try:
+        return reader(core.get_input)
+    except BadInput:
+        return default
+
+
+def _report(workspace: Path, *, debug: bool) -> Report:
+    """The run's report; one that says what broke where it could not be made."""
+    try:
+        os.chdir(workspace)
         inputs = read_inputs(core.get_input)
-        return inputs, _check(inputs) if inputs.mode == "check" else _bisect(inputs)
-    except BisectCacheError as error:
-        return inputs, broken_bisect(error, BisectRequest())
+        return _check(inputs) if inputs.mode == "check" else _bisect(inputs)
     except Exception as error:
-        if environ.get("RUNNER_DEBUG") == "1":
+        if debug and not isinstance(error, BisectCacheError):
             traceback.print_exc()
-        said = BisectCacheError(
-            f"an error of bisect-cache itself ({type(error).__name__}: {error}). Please report it; a run with debug "
-            f"logging shows the whole traceback"
-        )
-        return inputs, broken_bisect(said, BisectRequest())
+        if _read(read_mode, "bisect") == "check":
+            return broken_check(error, CheckRequest())
+        return broken_bisect(error, BisectRequest())
 
 
 def _check(inputs: Inputs) -> CheckReport:
+    request = CheckRequest(inputs.cache, inputs.strict)
     try:
-        return run_check(inputs.cache, strict=inputs.strict)
+        return run_check(request)
     except BisectCacheError as error:
-        return broken_check(error)
+        return broken_check(error, request)
 
 
 def _bisect(inputs: Inputs) -> Report:
@@ -85,6 +103,6 @@ def _failure(surface: Callable[[], None]) -> str | None:
     """What kept a surface from being written; the others are written all the same."""
     try:
         surface()
-    except (BisectCacheError, OSError) as error:
-        return str(error)
+    except Exception as error:
+        return one_line(str(as_said(error)))
     return None

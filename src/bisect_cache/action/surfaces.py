@@ -44,10 +44,10 @@ def write_log(report: Report) -> None:
         show_bisect(report, console)
         if report.check:
             show_check(report.check, console)
-            console.print(one_line(report.check.verdict), markup=False)
+            console.print(report.check.verdict, markup=False)
     else:
         show_check(report, console)
-    console.print(f"{report.outcome}: {one_line(report.verdict)}", markup=False)
+    console.print(f"{report.outcome}: {report.verdict}", markup=False)
     print(f"::{token}::")  # noqa: T201
 
 
@@ -76,11 +76,11 @@ def write_outputs(report: Report, path: Path, file: str | None) -> None:
     last_good = bisect.last_good if bisect else None
     outputs = {
         "outcome": report.outcome,
-        "first-bad-model": one_line(first_bad.label) if first_bad else "",
+        "first-bad-model": first_bad.label if first_bad else "",
         "first-bad-index": str(first_bad.index) if first_bad else "",
-        "last-good-model": one_line(last_good.label) if last_good else "",
+        "last-good-model": last_good.label if last_good else "",
         "drift": check.outcome if check else "",
-        "report": path.as_posix(),
+        "report": one_line(path.as_posix()),
     }
     for name, value in outputs.items():
         core.set_output(name, value)

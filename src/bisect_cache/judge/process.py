@@ -129,7 +129,8 @@ class Worker:
             head, _ = self._receive(_Deadline.after(_SECONDS_TO_START))
         except Lost as lost:
             raise CannotStart(
-                f"the worker process did not start ({lost}). Is onnxruntime installed for {sys.executable}?"
+                f"the worker process did not start ({lost}). Is onnxruntime installed for {sys.executable}, and is "
+                f"--memory-limit large enough for it?"
             ) from lost
         if not isinstance(head, Hello):
             raise CannotStart(f"the worker process began with {type(head).__name__}, not with a greeting")

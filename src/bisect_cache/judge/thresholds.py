@@ -21,6 +21,9 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
 _TOKEN = re.compile(r"\s*(>=|<=|>|<|[^\s<>=]+|=+)")
 
 
+_EXAMPLE = f"a threshold is METRIC OP NUMBER, such as 'plcc >= 0.85'; metrics: {', '.join(METRIC_NAMES)}"
+
+
 class BadThreshold(BisectCacheError):
     """A threshold that cannot be understood: where, and what can stand there."""
 
@@ -48,10 +51,14 @@ class Threshold:
 def parse_thresholds(lines: Sequence[str]) -> tuple[Threshold, ...]:
     """The thresholds in ``lines``; blank lines and what follows a ``#`` do not count.
 
-    Raises ``BadThreshold`` at the first line that is not METRIC OP NUMBER.
+    Raises ``BadThreshold`` at the first line that is not METRIC OP NUMBER, and where lines are given and none is
+    left: a gate that nothing can fail is no gate.
     """
     cleaned = [line.split("#", 1)[0] for line in lines]
-    return tuple(_parse(line) for line in cleaned if line.strip())
+    left = [line for line in cleaned if line.strip()]
+    if lines and not left:
+        raise BadThreshold(f"no threshold is left in {lines[0]!r:.80}; {_EXAMPLE}")
+    return tuple(_parse(line) for line in left)
 
 
 def broken(thresholds: Sequence[Threshold], metrics: Mapping[str, float]) -> tuple[Threshold, ...]:
@@ -80,6 +87,8 @@ def _parse(line: str) -> Threshold:
 
 
 def _number(text: str) -> float | None:
+    if "_" in text or not text.isascii():  # float() takes 1_000 and digits of other scripts
+        return None
     try:
         number = float(text)
     except ValueError:
@@ -96,7 +105,4 @@ def _quoted(found: str) -> str:
 
 
 def _bad(line: str, position: int, why: str) -> BadThreshold:
-    return BadThreshold(
-        f"threshold '{line.strip()}', position {position}: {why}. A threshold is METRIC OP NUMBER, such as "
-        f"'plcc >= 0.85'; metrics: {', '.join(METRIC_NAMES)}"
-    )
+    return BadThreshold(f"threshold '{line.strip()}', position {position}: {why}. {_EXAMPLE[0].upper()}{_EXAMPLE[1:]}")

@@ -6,7 +6,10 @@ process that holds nothing but features and can be replaced.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
 Fetch = Callable[[str], bytes]
 _LONGEST_REASON = 600
+_PR_SET_PDEATHSIG = 1
 _HEADS = msgspec.json.Decoder(ToWorker)
 
 
@@ -49,6 +53,7 @@ class _Refused(Exception):
 
 def main(memory: int) -> None:
     """Serve until the parent closes its end; ``memory`` is the address space in bytes, 0 for no limit."""
+    _die_with_the_parent()
     requests, answers = _private_pipes()
     _limit(memory)
     import onnxruntime
@@ -77,6 +82,12 @@ def _silence(*descriptors: int) -> None:
     for descriptor in descriptors:
         os.dup2(null, descriptor)
     os.close(null)
+
+
+def _die_with_the_parent() -> None:
+    """Where Linux can be asked: a model that never ends must not outlive a run that was killed."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _limit(memory: int) -> None:

@@ -6,7 +6,6 @@ Names come from strangers: in a code span or escaped, never as they are.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
@@ -80,25 +79,6 @@ def fenced(text: str) -> str:
     return f"{fence}sh\n{shown}\n{fence}"
 
 
-def reproduce(report: Report) -> str:
-    """The command that gives the same report on a checkout of the same commit."""
-    if isinstance(report, CheckReport):
-        words = ["bisect-cache", "check", *([report.cache.path] if _named(report) and report.cache else [])]
-        return shlex.join(words)
-    words = ["bisect-cache", "bisect"]
-    if _named(report) and report.cache:
-        words += ["--cache", report.cache.path]
-    if report.timeline and not report.timeline.source.startswith("the models of"):
-        words += ["--timeline", report.timeline.source]
-    for threshold in report.thresholds:
-        words += ["--threshold", threshold]
-    return shlex.join(words)
-
-
-def _named(report: Report) -> bool:
-    return report.cache is not None and not report.cache.path.startswith("the embedded")
-
-
 def _rendered(report: Report, rows: int) -> str:
     sign, words = HEADLINES[report.outcome]
     check = report if isinstance(report, CheckReport) else report.check
@@ -119,7 +99,6 @@ def _rendered(report: Report, rows: int) -> str:
             steps=steps,
             findings=findings[:rows],
             findings_left_out=max(0, len(findings) - rows),
-            command=reproduce(report),
         )
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from bisect_cache.cache.drift import CheckOutcome, Finding
 from bisect_cache.cache.manifest import Provenance
 from bisect_cache.judge.verdict import Verdict
+from bisect_cache.printable import one_line
 from bisect_cache.search import Crossing, Outcome
 
 BisectOutcome = Outcome | Literal["wiring-broke"]
@@ -67,6 +68,8 @@ class CheckReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     regenerated: bool
     """False where the source was absent and the cache was compared with its own manifest only."""
     findings: tuple[Finding, ...]
+    reproduce: str
+    """The command that does the same on a checkout of the same commit."""
     environment: dict[str, str]
 
 
@@ -91,10 +94,13 @@ class BisectReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What a reader must be told beside the verdict."""
     check: CheckReport | None = None
     """What the check of the cache found, where one was made first."""
+    reproduce: str
+    """The command that does the same on a checkout of the same commit."""
     environment: dict[str, str]
 
 
 Report = BisectReport | CheckReport
+Shown = TypeVar("Shown", BisectReport, CheckReport)
 
 
 EXIT_CODES: dict[str, int] = {
@@ -109,6 +115,19 @@ EXIT_CODES: dict[str, int] = {
     "wiring-broke": 2,
 }
 """0: nothing wrong; 1: a regression or drift was found; 2: it could not judge."""
+
+
+def fit_to_show(report: Shown) -> Shown:
+    """The report with every text in it on one line and printable: names and messages come from strangers."""
+    return msgspec.convert(_printable(msgspec.to_builtins(report)), type(report))
+
+
+def _printable(value: object) -> object:
+    if isinstance(value, str):
+        return one_line(value)
+    if isinstance(value, dict):
+        return {_printable(key): _printable(inner) for key, inner in value.items()}
+    return [_printable(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def encode_report(report: Report) -> bytes:

@@ -23,6 +23,7 @@ _COLOURS = {
 }
 _ROWS_SHOWN = 60
 _WIDE = 100
+_NARROW = 70
 
 
 def show_bisect(report: BisectReport, console: Console) -> None:
@@ -37,7 +38,7 @@ def show_bisect(report: BisectReport, console: Console) -> None:
             )
         )
     if report.steps:
-        console.print(_steps(report, 6 if console.width >= _WIDE else 4))
+        console.print(_steps(report, console.width))
     _notes(report.notes, console)
     if report.cache and report.cache.provenance == "synthetic":
         console.print(Text("synthetic data: this shows that the wiring works, not that a model is healthy", "dim"))
@@ -57,12 +58,15 @@ def show_check(report: CheckReport, console: Console) -> None:
         console.print(f"… and {len(report.findings) - _ROWS_SHOWN} more findings (all are in the report: --json FILE)")
 
 
-def _steps(report: BisectReport, decimals: int) -> Table:
+def _steps(report: BisectReport, width: int) -> Table:
+    """The steps; where there is no room, fewer digits and only the metrics that thresholds ask for."""
+    decimals = 6 if width >= _WIDE else 4
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("#", justify="right")
     table.add_column("model", overflow="fold", min_width=12)
     table.add_column("verdict", no_wrap=True)
-    for metric in METRIC_NAMES:
+    metrics = METRIC_NAMES if width >= _NARROW else tuple(gate.split()[0] for gate in report.thresholds)
+    for metric in metrics:
         table.add_column(metric.upper().replace("_", "\n"), justify="right", no_wrap=True)
     table.add_column("why", overflow="fold", min_width=8)
     steps = sorted(report.steps, key=lambda step: step.index)
@@ -72,7 +76,7 @@ def _steps(report: BisectReport, decimals: int) -> Table:
             str(step.index),
             Text(one_line(step.label), "bold" if first else ""),
             Text(step.verdict, _COLOURS[step.verdict]),
-            *(f"{step.metrics[metric]:.{decimals}f}" if metric in step.metrics else "" for metric in METRIC_NAMES),
+            *(f"{step.metrics[metric]:.{decimals}f}" if metric in step.metrics else "" for metric in metrics),
             Text(one_line(_why(step))),
         )
     return table

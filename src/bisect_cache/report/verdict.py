@@ -45,7 +45,7 @@ def _regression(found: Found, labels: Sequence[str], steps: Mapping[int, Step], 
     assert found.first_bad is not None and found.last_good is not None  # noqa: S101, PT018 - what a regression is
     before, after = steps[found.last_good], steps[found.first_bad]
     values = "; ".join(
-        f"{metric.upper()} {before.metrics[metric]:.4f} -> {after.metrics[metric]:.4f}"
+        _change(metric, before.metrics[metric], after.metrics[metric], thresholds)
         for metric in dict.fromkeys(threshold.metric for threshold in thresholds)
     )
     gates = " and ".join(map(str, thresholds))
@@ -53,6 +53,17 @@ def _regression(found: Found, labels: Sequence[str], steps: Mapping[int, Step], 
         f"{labels[found.first_bad]} ({_place(found.first_bad, found)}) is the first regressing model: {values}, "
         f"where {gates} must hold; {labels[found.last_good]} just before it is good. {_seen(found)}"
     )
+
+
+def _change(metric: str, before: float, after: float, thresholds: Sequence[Threshold]) -> str:
+    """Both values with as many digits as show which side of its thresholds each is on."""
+    mine = [threshold for threshold in thresholds if threshold.metric == metric]
+    for digits in (4, 6, 9, 12, 17):
+        shown = [f"{value:.{digits}f}" for value in (before, after)]
+        rounded = [[threshold.holds({metric: float(text)}) for threshold in mine] for text in shown]
+        if rounded == [[threshold.holds({metric: value}) for threshold in mine] for value in (before, after)]:
+            break
+    return f"{metric.upper()} {shown[0]} -> {shown[1]}"
 
 
 def _head_bad(found: Found, labels: Sequence[str], steps: Mapping[int, Step], gates: str) -> str:
@@ -86,7 +97,9 @@ def _no_regression(found: Found, labels: Sequence[str], gates: str) -> str:
 
 def _inconclusive(found: Found, labels: Sequence[str], gates: str) -> str:
     if found.last_good is None:
-        return f"None of the {_count(found.length, 'model')} could be judged: nothing can be said about {gates}."
+        none = "The only model" if found.length == 1 else f"None of the {found.length} models"
+        could = "could not" if found.length == 1 else "could"
+        return f"{none} {could} be judged: nothing can be said about {gates}."
     names = _listed([labels[index] for index in found.candidates])
     known_bad = found.verdicts.get(found.candidates[-1]) == "bad"
     if known_bad:

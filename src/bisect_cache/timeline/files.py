@@ -29,6 +29,7 @@ def open_files(patterns: Sequence[str], source: str) -> Timeline:
     """
     named = [path for pattern in patterns for path in _files_named_by(pattern)]
     files, again = _each_once(named)
+    given = list(files)
     files.sort(key=lambda file: natural_order(file.absolute))
     tails = shortest_tails([file.absolute for file in files])
     labels = told_apart(tails, [file.path[file.path.rfind("/") + 1 :] for file in files])
@@ -36,8 +37,10 @@ def open_files(patterns: Sequence[str], source: str) -> Timeline:
         Checkpoint(label, FolderModel(Path(file.path)), {"file": printable(file.path, LONGEST_PLACE)})
         for label, file in zip(labels, files, strict=True)
     )
-    notes = (f"named more than once, listed once: {some_of(again)}",) if again else ()
-    return Timeline(source, tuple(checkpoints), notes)
+    notes = [f"named more than once, listed once: {some_of(again)}"] if again else []
+    if len(named) == len(patterns) and files != given:  # a glob has no order of its own
+        notes.append("taken in natural order, which is not the order that was given; a registry keeps its own order")
+    return Timeline(source, tuple(checkpoints), tuple(notes))
 
 
 def natural_order(path: str) -> tuple[object, ...]:
