@@ -3,6 +3,8 @@
 PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
+# Says which interpreter made .venv: another PYTHON makes it anew.
+INTERPRETER := .venv/made-by-$(subst /,_,$(PYTHON))
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps
 LOCKED := $(PIP) --require-hashes --only-binary :all: --requirement
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(UPGRADE)
@@ -70,17 +72,17 @@ clean: ## remove .venv and what the tools leave
 
 # The stamps below say what .venv holds. Both end with the package itself, editable, so that the sources in
 # src/ are what runs.
-.venv/runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | .venv/python
+.venv/runtime: requirements/runtime.txt requirements/build.txt pyproject.toml $(INTERPRETER)
 	$(LOCKED) requirements/runtime.txt --requirement requirements/build.txt
 	$(PIP) --no-build-isolation --editable .
 	@touch $@
 
-.venv/dev: requirements/dev.txt pyproject.toml | .venv/python
+.venv/dev: requirements/dev.txt pyproject.toml $(INTERPRETER)
 	$(LOCKED) requirements/dev.txt
 	$(PIP) --no-build-isolation --editable .
 	@touch $@ .venv/runtime
 
-.venv/python:
+$(INTERPRETER):
 	@command -v $(PYTHON) >/dev/null || \
 	  { echo "There is no $(PYTHON) here; bisect-cache needs Python 3.11 or newer: make PYTHON=/path/to/python3 …" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

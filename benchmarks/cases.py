@@ -39,8 +39,6 @@ class Case:
     name: str
     ours: Side
     theirs: Side
-    slow: bool = False
-    """Fewer runs are enough, since each takes many seconds."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,6 @@ class Ground:
             name,
             self._our_bisect(cache, cache / "models", 0.85),
             Side(Command((*_GIT, "bisect", "run", *judge), cwd=repository, prepare=start_over), first_bad_commit),
-            slow=True,
         )
 
     def generate(self) -> Case:

@@ -1,6 +1,6 @@
 """Measure bisect-cache beside a straightforward script: one command, one machine, one table.
 
-    python benchmarks/run.py [--runs 7] [--slow-runs 3] [--only WORD] [--out FILE]
+    python benchmarks/run.py [--runs 7] [--only WORD] [--out FILE]
 
 Each case is warmed up once on both sides, its answers are compared, and then the two sides take turns. See
 README.md in this folder for how to read what is printed.
@@ -49,8 +49,7 @@ def main() -> int:
             agreed = agreed and ours == theirs
             notes.append(f"- {case.name}: answers agree: {'yes' if ours == theirs else 'NO'} ({ours} / {theirs})")
             print(notes[-1], file=sys.stderr)
-            runs = arguments.slow_runs if case.slow else arguments.runs
-            rows.append(row(case, *take_turns(case, runs)))
+            rows.append(row(case, *take_turns(case, arguments.runs)))
 
     page = "\n".join([*machine(arguments), "", *table(rows), "", *notes, ""])
     print(page)
@@ -62,7 +61,6 @@ def main() -> int:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure bisect-cache beside a straightforward script.")
     parser.add_argument("--runs", type=int, default=7, help="runs of each side (default: 7)")
-    parser.add_argument("--slow-runs", type=int, default=3, help="the same for `git bisect run` (default: 3)")
     parser.add_argument("--only", default="", metavar="WORD", help="only the cases with WORD in their name")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write what is printed there as well")
     checkout = Path(__file__).resolve().parents[1]
@@ -118,7 +116,7 @@ def machine(arguments: argparse.Namespace) -> list[str]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     how = "console script" if len(our_command()) == 1 else "python -m bisect_cache"
     return [
-        f"Ours / stand-in = **ratio**; medians of {arguments.runs} runs ({arguments.slow_runs} of `git bisect run`).",
+        f"Ours / stand-in = **ratio**; medians of {arguments.runs} runs.",
         "",
         f"- {datetime.now(UTC):%Y-%m-%d}, {platform.system()} {platform.machine()}, {processor()}, {cores} cores",
         f"- Python {platform.python_version()}, ours started as {how}",

@@ -71,7 +71,7 @@ class Combination:
         return ", ".join(f"{name}{version or ' newest'}" for name, version in vars(self).items())
 
 
-FLOOR = Combination("==17.0.0", "==2.2.3", "==1.16.2", numpy="==1.26.4", onnxruntime="==1.23.0")
+FLOOR = Combination("==17.0.0", "==2.2.3", "==1.16.2", numpy="==1.26.4", onnxruntime="==1.24.1")
 NEWEST = Combination("", ">=3", "")
 FULL = (
     FLOOR,
