@@ -359,7 +359,12 @@ def _write_report(report: Report, json_file: str) -> None:
     from bisect_cache.report.structs import encode_report
 
     if json_file == "-":
-        sys.stdout.buffer.write(encode_report(report))
-        sys.stdout.flush()
+        try:
+            sys.stdout.buffer.write(encode_report(report))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise CannotWrite(f"the report cannot be written to standard output ({error.strerror})") from error
     else:
         write_whole(Path(json_file), encode_report(report))

@@ -90,16 +90,18 @@ def _refuse(stream: BufferedReader, called: str, largest: int) -> None:
         )
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, *, follow_links: bool = True) -> None:
     """Write ``data`` beside ``path`` and rename it over: a reader sees the old file or the new one.
 
-    What is no regular file (a pipe, a device) is written to as it is. Raises ``CannotWrite`` with the reason.
+    What is no regular file (a pipe, a device) is written to as it is. Without ``follow_links`` a link at ``path``
+    is replaced, and nothing is written to where it leads. Raises ``CannotWrite`` with the reason.
     """
     try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)
-            return
-        path = Path(os.path.realpath(path))  # a link keeps leading where it leads
+        if follow_links:
+            if path.exists() and not path.is_file():
+                path.write_bytes(data)
+                return
+            path = Path(os.path.realpath(path))  # a link keeps leading where it leads
         path.parent.mkdir(parents=True, exist_ok=True)
         with _beside(path) as beside:
             beside.write_bytes(data)

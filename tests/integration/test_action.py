@@ -275,3 +275,13 @@ def test_inputs_that_are_no_text_break_the_wiring_and_no_surface(workspace: Path
 def test_the_command_of_a_broken_run_is_the_one_that_breaks(workspace: Path) -> None:
     ran = act(workspace, cache="absent", timeline="files:a.onnx\nfiles:b.onnx")
     assert "bisect-cache bisect --cache absent --timeline files:a.onnx --timeline files:b.onnx" in ran.summary
+
+
+def test_a_report_that_a_link_leads_elsewhere_replaces_the_link_and_not_what_it_leads_to(workspace: Path) -> None:
+    victim = workspace.parent / "victim"
+    victim.write_text("mine")
+    (workspace / "bisect-cache-report.json").symlink_to("../victim")
+    ran = act(workspace)
+    assert ran.outputs["outcome"] == "wiring-broke"
+    assert victim.read_text() == "mine"
+    assert not (workspace / "bisect-cache-report.json").is_symlink()

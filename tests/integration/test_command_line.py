@@ -504,3 +504,24 @@ def test_names_that_are_no_text_are_shown_and_do_no_harm(tmp_path: Path) -> None
     assert completed.returncode == 2
     assert "c\ufffd: no such folder" in completed.stderr
     assert json.loads((tmp_path / "r.json").read_text())["outcome"] == "wiring-broke"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs ulimit -v")
+def test_a_lower_limit_of_the_system_is_kept_to() -> None:
+    command = f"ulimit -v 6000000; exec {shlex.quote(sys.executable)} -m bisect_cache bisect"
+    completed = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_standard_output_that_is_full_is_said() -> None:
+    with Path("/dev/full").open("w") as full:
+        completed = subprocess.run(
+            [sys.executable, "-m", "bisect_cache", "bisect", "--json", "-"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert completed.returncode != 0
+    assert "error: the report cannot be written to standard output (No space left on device)" in completed.stderr

@@ -36,7 +36,7 @@ def test_the_one_candidate_is_found(inputs: list[Port], expected: Feed) -> None:
         ([port(None, 7)], "wants 7 features, the cache has 6: adm2, vif_scale0"),
         ([port(1, 3, 224, 224)], "wants 'x' tensor(float) [1, 3, 224, 224]"),
         ([port(None, 6), port(None, 14, name="codec")], "wants a second input 'codec' tensor(float) [N, 14]"),
-        ([port(None, 6), port(None, 6, name="y")], "could take the features at 'x' tensor(float) [N, 6], 'y'"),
+        ([port(None, 6), port(None, 6, name="y")], "wants several inputs, 'x' tensor(float) [N, 6], 'y'"),
         ([port(None, 6, kind="int64")], "takes no floating-point features"),
         ([], "wants nothing"),
     ],
@@ -107,3 +107,8 @@ def test_many_ports_are_counted_and_not_all_listed() -> None:
         plan([port(None, 6, name=f"in{index}") for index in range(10)], SCORE, SIX)
     assert "'in7' tensor(float) [N, 6] and 2 more" in str(refused.value)
     assert "in8" not in str(refused.value)
+
+
+def test_a_named_input_that_is_no_matrix_is_refused() -> None:
+    with pytest.raises(CannotFeed, match=r"its input 'x' tensor\(float\) \[N\] is no matrix"):
+        plan([port(None)], SCORE, SIX, wanted_input="x")

@@ -99,3 +99,11 @@ def test_columns_that_a_cache_does_not_hold_are_named() -> None:
 def test_a_chunk_without_nulls_beside_one_with_them_does_not_change_it() -> None:
     chunks = pa.chunked_array([pa.array([1, 2]), pa.array([None, 4])])
     assert of(pa.table({"x": chunks})) == of(pa.table({"x": pa.array([1, 2, None, 4])}))
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_text_that_is_not_utf_8_is_named(missing: bool) -> None:
+    values = pa.array([b"ok", b"\xff\xfe", None if missing else b"x"], pa.binary())
+    array = pa.Array.from_buffers(pa.string(), 3, values.buffers())
+    with pytest.raises(UnsupportedColumn, match="'key' holds text that is not UTF-8"):
+        canonical_columns(pa.table({"key": array}))

@@ -137,3 +137,15 @@ def test_many_changes_are_counted_and_not_all_listed() -> None:
     (finding,) = compare_models("m.onnx", changed(lambda model: helper.set_model_props(model, props)), BASE)
     assert "metadata_props['key5'] differs; and 3 more." in finding.detail
     assert "key6" not in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(-0.0, "largest difference 0 (only the sign of zero)"), (float("nan"), "some between a number and NaN")],
+)
+def test_the_sign_of_zero_and_nan_are_differences_of_weights(value: float, words: str) -> None:
+    def bias(model: onnx.ModelProto) -> None:
+        model.graph.initializer[1].float_data[0] = value
+
+    (finding,) = compare_models("m.onnx", changed(bias), BASE)
+    assert f"initialiser 'b': 1 of 1 values differ, {words}" in finding.detail

@@ -6,7 +6,7 @@ from making import bisect_report, check_report, step
 from rich.console import Console
 
 from bisect_cache.cache.drift import Finding
-from bisect_cache.report.structs import BisectReport, CheckReport
+from bisect_cache.report.structs import BisectReport, CheckpointFacts, CheckReport
 from bisect_cache.report.terminal import show_bisect, show_check
 
 NASTY = "a\x1b[31m\r[bold]b"
@@ -44,3 +44,11 @@ def test_nothing_from_a_stranger_reaches_the_terminal_raw() -> None:
         assert "\x1b" not in text
         assert "\r" not in text
         assert "[bold]b" in text
+
+
+def test_of_many_steps_those_around_the_verdict_are_shown_and_the_others_counted() -> None:
+    steps = tuple(step(index, "untestable") for index in range(500))
+    lines = seen(bisect_report(steps=steps, first_bad=CheckpointFacts(400, "model_400")))
+    assert any(" model_400 " in line for line in lines)
+    assert not any(" model_00 " in line for line in lines)
+    assert any(line.startswith("… and 440 models farther from the verdict") for line in lines)

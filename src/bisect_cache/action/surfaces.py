@@ -26,11 +26,11 @@ def write_report(report: Report, path: Path, workspace: Path) -> None:
     """
     folder = path.parent
     made = [path, *(parent for parent in (folder, *folder.parents) if not parent.exists())]
-    write_whole(path, encode_report(report))
+    write_whole(path, encode_report(report), follow_links=False)
     if os.geteuid() == 0:
         owner = workspace.stat()
         for mine in made:
-            os.chown(mine, owner.st_uid, owner.st_gid)
+            os.chown(mine, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def write_log(report: Report) -> None:

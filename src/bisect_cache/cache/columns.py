@@ -136,16 +136,21 @@ def _strings(name: str, chunks: list[pa.Array]) -> Strings:
         if len(chunk) == 0:
             continue
         if chunk.null_count:
-            encoded = [(text or "").encode() for text in chunk.to_pylist()]
+            encoded = [scalar.as_buffer().to_pybytes() if scalar.is_valid else b"" for scalar in chunk]
             lengths.append(np.fromiter(map(len, encoded), np.int64, len(encoded)))
             pieces.extend(encoded)
             continue
-        _, offsets_buffer, data = chunk.buffers()
+        _, offsets_buffer, buffer = chunk.buffers()
         width: np.dtype[Any] = np.dtype("<i8") if str(chunk.type) == "large_string" else np.dtype("<i4")
         offsets = np.frombuffer(offsets_buffer, width, count=len(chunk) + 1, offset=chunk.offset * width.itemsize)
         lengths.append(np.diff(offsets).astype(np.int64))
-        pieces.append(bytes(memoryview(data)[int(offsets[0]) : int(offsets[-1])]) if data is not None else b"")
-    return Strings(name, _joined(lengths, np.dtype("<i8")), b"".join(pieces), _validity(chunks))
+        pieces.append(bytes(memoryview(buffer)[int(offsets[0]) : int(offsets[-1])]) if buffer is not None else b"")
+    data = b"".join(pieces)
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        raise UnsupportedColumn(f"column '{name}' holds text that is not UTF-8 ({error.reason})") from error
+    return Strings(name, _joined(lengths, np.dtype("<i8")), data, _validity(chunks))
 
 
 def _validity(chunks: list[pa.Array]) -> NDArray[np.bool_] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from msgspec import Struct
@@ -121,7 +121,7 @@ def _value_difference(committed: Column, regenerated: Column) -> str | None:
     where = _where(committed.name, differs | _validity_differs(committed, regenerated))
     if where is None or not differs.any():
         return where
-    return f"{where}, {_largest(committed.values[differs], regenerated.values[differs])}"
+    return f"{where}, {largest_difference(committed.values[differs], regenerated.values[differs])}"
 
 
 def _validity_differs(committed: Column, regenerated: Column) -> NDArray[np.bool_]:
@@ -139,7 +139,8 @@ def _where(name: str, differs: NDArray[np.bool_]) -> str | None:
     return f"{name}: {count} of {differs.size} cells differ, first in row {int(np.argmax(differs))}"
 
 
-def _largest(committed: NDArray[np.generic], regenerated: NDArray[np.generic]) -> str:
+def largest_difference(committed: NDArray[Any], regenerated: NDArray[Any]) -> str:
+    """The largest distance between numbers that differ in their bits, in words."""
     with np.errstate(invalid="ignore", over="ignore"):
         distance = np.abs(committed.astype(np.float64) - regenerated.astype(np.float64))
     if np.isnan(distance).any():

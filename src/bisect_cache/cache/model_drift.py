@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from bisect_cache.cache.drift import Finding, Kind, Severity
+from bisect_cache.cache.drift import Finding, Kind, Severity, largest_difference
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, TensorProto
@@ -87,8 +85,7 @@ def _metadata(before: ModelProto, now: ModelProto) -> Iterator[str]:
         old, new = getattr(before, name), getattr(now, name)
         if old != new:
             yield f"{name} is {old!r:.80}, regenerated {new!r:.80}"
-    old_props = {prop.key: prop.value for prop in before.metadata_props}
-    new_props = {prop.key: prop.value for prop in now.metadata_props}
+    old_props, new_props = _properties(before), _properties(now)
     for key in sorted(old_props.keys() | new_props.keys()):
         if old_props.get(key) != new_props.get(key):
             yield f"metadata_props[{key!r:.80}] differs"
@@ -96,6 +93,12 @@ def _metadata(before: ModelProto, now: ModelProto) -> Iterator[str]:
         yield f"the graph's name is {before.graph.name!r:.80}, regenerated {now.graph.name!r:.80}"
     if before.graph.doc_string != now.graph.doc_string:
         yield "the graph's doc string differs"
+    if _properties(before.graph) != _properties(now.graph):
+        yield "the graph's metadata_props differ"
+
+
+def _properties(message: Any) -> dict[str, str]:
+    return {prop.key: prop.value for prop in getattr(message, "metadata_props", ())}
 
 
 def _ir_version(before: ModelProto, now: ModelProto) -> Iterator[str]:
@@ -191,9 +194,10 @@ def _tensor_difference(old: TensorProto, new: TensorProto) -> str | None:
         return None
     if a.dtype.kind not in "fiu":
         return "its data differs"
-    with np.errstate(invalid="ignore", over="ignore"):
-        distance = np.abs(a.astype(np.float64) - b.astype(np.float64))
-    return f"{int(np.count_nonzero(a != b))} of {a.size} values differ, largest difference {float(distance.max()):.3g}"
+    differs = a.ravel().view(f"<u{a.itemsize}") != b.ravel().view(f"<u{b.itemsize}")
+    return (
+        f"{int(differs.sum())} of {a.size} values differ, {largest_difference(a.ravel()[differs], b.ravel()[differs])}"
+    )
 
 
 def _values(tensor: TensorProto) -> Any:

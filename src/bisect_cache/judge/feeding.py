@@ -69,6 +69,8 @@ def plan(
         )
     if port.type not in _NUMPY:
         raise CannotFeed(f"its input {port} takes no floating-point features")
+    if port.shape is not None and len(port.shape) != 2:
+        raise CannotFeed(f"its input {port} is no matrix; the cache gives one, [N, {len(order)}]")
     batch, width = port.shape or (None, None)
     if width is not None and width != len(order):
         held = ", ".join(columns)
@@ -120,7 +122,7 @@ def _input(inputs: Sequence[Port], width: int, wanted: str | None) -> Port:
         return shaped[0]  # the width is wrong, which the caller says
     if not fitting:
         raise CannotFeed(f"wants {_listed(inputs)}; the cache gives one matrix [N, {width}]")
-    raise CannotFeed(f"could take the features at {_listed(fitting)}: name one with --input")
+    raise CannotFeed(f"wants several inputs, {_listed(inputs)}; the cache gives one matrix [N, {width}]")
 
 
 def _output(outputs: Sequence[Port], wanted: str | None) -> Port:

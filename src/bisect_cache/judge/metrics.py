@@ -75,8 +75,6 @@ def deviations(values: Floats) -> Deviations:
 def _unit(values: Floats) -> float:
     """The smallest power of two that no value exceeds; 1 where all are 0."""
     largest = float(np.max(np.abs(values)))
-    if largest == 0.0:
-        return 1.0
     # 2**1024 is beyond float64: the very largest values stay a little above 1.
     return math.ldexp(1.0, min(1023, math.frexp(largest)[1]))
 

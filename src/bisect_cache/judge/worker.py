@@ -97,7 +97,10 @@ def _limit(memory: int) -> None:
         return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if memory:
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+        with contextlib.suppress(ValueError, OSError):  # macOS knows the limit and does not take it
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _messages(requests: BufferedReader) -> Iterator[tuple[ToWorker, bytearray]]:

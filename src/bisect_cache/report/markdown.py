@@ -6,13 +6,13 @@ Names come from strangers: in a code span or escaped, never as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
 from bisect_cache.judge.thresholds import METRIC_NAMES
 from bisect_cache.printable import one_line
-from bisect_cache.report.structs import BisectReport, CheckReport, Report, Step
+from bisect_cache.report.nearest import nearest
+from bisect_cache.report.structs import BisectReport, CheckReport, Report
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -85,7 +85,7 @@ def _rendered(report: Report, rows: int) -> str:
     bisect = report if isinstance(report, BisectReport) else None
     order = ["error", "warning", "notice"]
     findings = sorted(check.findings, key=lambda finding: order.index(finding.severity)) if check else []
-    steps = _nearest(bisect, rows) if bisect else []
+    steps = nearest(bisect, rows) if bisect else []
     return (
         _templates()
         .get_template("summary.md.j2")
@@ -100,16 +100,6 @@ def _rendered(report: Report, rows: int) -> str:
             findings=findings[:rows],
             findings_left_out=max(0, len(findings) - rows),
         )
-    )
-
-
-def _nearest(report: BisectReport, rows: int) -> Sequence[Step]:
-    """The ``rows`` steps nearest to where good turns bad, in the order of the timeline."""
-    around = report.first_bad or report.last_good
-    centre = around.index if around else 0
-    return sorted(
-        sorted(report.steps, key=lambda step: (abs(step.index - centre), step.index))[:rows],
-        key=lambda step: step.index,
     )
 
 

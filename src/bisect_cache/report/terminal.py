@@ -10,6 +10,7 @@ from rich.text import Text
 
 from bisect_cache.judge.thresholds import METRIC_NAMES
 from bisect_cache.printable import one_line
+from bisect_cache.report.nearest import nearest
 from bisect_cache.report.structs import BisectReport, CheckReport, Step
 
 _COLOURS = {
@@ -39,6 +40,9 @@ def show_bisect(report: BisectReport, console: Console) -> None:
         )
     if report.steps:
         console.print(_steps(report, console.width))
+        if len(report.steps) > _ROWS_SHOWN:
+            left_out = len(report.steps) - _ROWS_SHOWN
+            console.print(f"… and {left_out} models farther from the verdict (all are in the report: --json FILE)")
     _notes(report.notes, console)
     if report.cache and report.cache.provenance == "synthetic":
         console.print(Text("synthetic data: this shows that the wiring works, not that a model is healthy", "dim"))
@@ -69,8 +73,7 @@ def _steps(report: BisectReport, width: int) -> Table:
     for metric in metrics:
         table.add_column(metric.upper().replace("_", "\n"), justify="right", no_wrap=True)
     table.add_column("why", overflow="fold", min_width=8)
-    steps = sorted(report.steps, key=lambda step: step.index)
-    for step in steps[:_ROWS_SHOWN]:
+    for step in nearest(report, _ROWS_SHOWN):
         first = report.first_bad is not None and step.index == report.first_bad.index
         table.add_row(
             str(step.index),

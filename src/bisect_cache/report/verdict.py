@@ -71,7 +71,7 @@ def _head_bad(found: Found, labels: Sequence[str], steps: Mapping[int, Step], ga
     skipped = f"the {found.first_bad} before it cannot be judged" if found.first_bad else "it is the oldest"
     newest = found.verdicts.get(found.length - 1)
     then = ""
-    if found.length > 1 and newest == "good":
+    if newest == "good":
         then = f" The newest, {labels[-1]}, is good."
     reason = steps[found.first_bad].reason or gates
     return (
