@@ -16,7 +16,7 @@ from bisect_cache.cache import features
 from bisect_cache.cache.check import Checked, check
 from bisect_cache.cache.generate import generate
 from bisect_cache.cache.manifest import BadManifest, Reports, Table
-from bisect_cache.cache.recipes.interface import BadSource
+from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent
 from bisect_cache.cache.writer import causes
 from bisect_cache.files import sha256_of_file
 from bisect_cache.request import EMBEDDED
@@ -481,3 +481,9 @@ def test_more_values_than_are_read_are_refused_before_they_are(cache: Path, monk
     checked = check(cache)
     assert found(checked) == [("features.parquet", "corrupt", "error")]
     assert "256 rows of 8 columns, more than the 2,000 values that are read" in checked.findings[0].detail
+
+
+def test_a_source_that_was_named_and_is_not_there_is_no_verdict(tmp_path: Path) -> None:
+    cache = table_cache_at(tmp_path / "c")
+    with pytest.raises(SourceAbsent, match=r"elsewhere\.csv"):
+        check(cache, source=tmp_path / "elsewhere.csv")

@@ -37,7 +37,12 @@ def test_the_example_workflow_names_only_inputs_that_there_are() -> None:
 
 
 @pytest.mark.parametrize(
-    "linter", [["check-jsonschema", "--builtin-schema", "vendor.github-workflows"], ["zizmor", "--offline", "-q"]]
+    "linter",
+    [
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows"],
+        ["zizmor", "--offline", "-q"],
+        ["act", "--validate", "--workflows"],
+    ],
 )
 def test_the_example_workflow_passes_the_linters(tmp_path: Path, linter: list[str]) -> None:
     file = tmp_path / ".github" / "workflows" / "example.yml"

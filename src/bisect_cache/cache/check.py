@@ -78,7 +78,7 @@ def check(
     ``strict``, writer drift fails too.
 
     Raises ``BadManifest`` when there is no cache to check, ``BadSource`` when the recipe's source is there and
-    cannot be used.
+    cannot be used, ``SourceAbsent`` when it is not in the given ``source``.
     """
     manifest = read_manifest(folder)
     recipe = manifest.recipe if manifest else Synthetic()
@@ -122,6 +122,8 @@ def _regenerate(
     try:
         return make(_with_source(recipe, source), Surroundings(folder, progress)), None
     except SourceAbsent as absent:
+        if source:
+            raise  # named by the user, who is waiting for a regeneration
         return None, _not_regenerated(f"its source is not here ({absent})")
 
 
