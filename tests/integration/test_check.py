@@ -417,7 +417,6 @@ def tampered(manifest: dict, path: str, value: object) -> dict:
     ("path", "value", "words"),
     [
         ("files/features.parquet", {"size": 1, "sha256": "0" * 64}, "another size or sha256 of features.parquet"),
-        ("notes", ["dropped 3 rows"], "other notes"),
         ("content", None, "content None instead of content"),
         ("features", [*SIX[1:], SIX[0]], "features vif_scale0"),
         ("rows", 23, "rows 23 instead of 24"),

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from bisect_cache.cache.columns import Column, UnsupportedColumn, canonical_columns
+from bisect_cache.cache.claims import RESTORE, Committed, claims_on_bytes, claims_on_data, without_regeneration
+from bisect_cache.cache.columns import UnsupportedColumn, canonical_columns
 from bisect_cache.cache.drift import CheckOutcome, Finding, compare_columns, outcome_of
 from bisect_cache.cache.features import BadFeatures, as_table, read_features, write_features
 from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.manifest import (
     FEATURES_NAME,
-    KEY_COLUMN,
     MANIFEST_NAME,
-    ROW_COLUMN,
-    FileRecord,
     Manifest,
     Recipe,
-    Reports,
     Synthetic,
     Table,
     read_manifest,
@@ -31,13 +28,10 @@ from bisect_cache.cache.model_drift import compare_models
 from bisect_cache.cache.recipes import make
 from bisect_cache.cache.recipes.interface import Made, Progress, SourceAbsent, Surroundings
 from bisect_cache.cache.writer import causes, writer_here, writer_of
-from bisect_cache.files import CannotRead, read_file, sha256_of, sha256_of_file
+from bisect_cache.files import CannotRead, read_file
 
 _LARGEST_SYNTHETIC = 64 << 20
 """Bytes; a model of the synthetic recipe has a few hundred."""
-_RESTORE = (
-    "Restore the file from version control; if the change is meant, run `bisect-cache generate` and commit the result."
-)
 
 
 @dataclass(frozen=True)
@@ -50,19 +44,6 @@ class Checked:
     rows: int | None
     fingerprint: str | None
     regenerated: bool
-
-
-@dataclass(frozen=True)
-class _Committed:
-    """The committed table as far as it could be read."""
-
-    path: Path
-    columns: Mapping[str, Column]
-    fingerprint: str
-
-    @property
-    def rows(self) -> int:
-        return len(next(iter(self.columns.values())))
 
 
 def check(
@@ -93,7 +74,7 @@ def check(
     if committed and made:
         findings.extend(_against_regenerated(committed, made, manifest, strict=strict))
     elif committed and manifest:
-        findings.extend(_against_manifest(committed, manifest))
+        findings.extend(without_regeneration(committed, manifest))
     if made:
         findings.extend(_models(folder, made))
     findings.extend(_unexpected(folder, {FEATURES_NAME, *(made.models if made else ())}))
@@ -159,15 +140,15 @@ def _with_source(recipe: Recipe, source: Path | None) -> Recipe:
     return replace(recipe, reports=str(here / Path(recipe.reports).name), labels=str(here / Path(recipe.labels).name))
 
 
-def _read(folder: Path) -> tuple[_Committed | None, list[Finding]]:
+def _read(folder: Path) -> tuple[Committed | None, list[Finding]]:
     path = folder / FEATURES_NAME
     if not os.path.lexists(path):
-        return None, [Finding(FEATURES_NAME, "missing", "error", f"The file is not there. {_RESTORE}")]
+        return None, [Finding(FEATURES_NAME, "missing", "error", f"The file is not there. {RESTORE}")]
     try:
         columns = canonical_columns(read_features(path))
     except (BadFeatures, UnsupportedColumn) as error:
         return None, [Finding(FEATURES_NAME, "corrupt", "error", str(error))]
-    return _Committed(path, columns, fingerprint(columns)), []
+    return Committed(path, columns, fingerprint(columns)), []
 
 
 def _older_layout() -> Finding:
@@ -192,7 +173,7 @@ def _source_changed(manifest: Manifest, made: Made | None) -> Iterator[Finding]:
 
 
 def _against_regenerated(
-    committed: _Committed, made: Made, manifest: Manifest | None, *, strict: bool
+    committed: Committed, made: Made, manifest: Manifest | None, *, strict: bool
 ) -> Iterator[Finding]:
     regenerated = canonical_columns(as_table(made.columns))
     expected = fingerprint(regenerated)
@@ -200,57 +181,22 @@ def _against_regenerated(
         yield from compare_columns(committed.columns, regenerated, _which_side_moved(committed, expected, manifest))
         return
     if manifest:
-        yield from _manifest_claims(committed, made, manifest)
+        yield from claims_on_data(committed, made, manifest)
     yield from _writer_drift(committed, made, manifest, strict=strict)
 
 
-def _which_side_moved(committed: _Committed, expected: str, manifest: Manifest | None) -> str:
+def _which_side_moved(committed: Committed, expected: str, manifest: Manifest | None) -> str:
     if manifest and manifest.fingerprint == committed.fingerprint:
         return (
             "The file is still the one the manifest describes, so its recipe gives other data now: its source or a "
             "library changed. Find out which before you run `bisect-cache generate`."
         )
     if manifest and manifest.fingerprint == expected:
-        return f"The recipe still gives the data that the manifest describes, so the file was changed. {_RESTORE}"
-    return _RESTORE
+        return f"The recipe still gives the data that the manifest describes, so the file was changed. {RESTORE}"
+    return RESTORE
 
 
-def _manifest_claims(committed: _Committed, made: Made, manifest: Manifest) -> Iterator[Finding]:
-    """What the manifest says against what is there; only asked where file and regeneration agree."""
-    models = {name: FileRecord(len(model), sha256_of(model)) for name, model in made.models.items()}
-    recorded = {name: record for name, record in manifest.files.items() if name != FEATURES_NAME}
-    wrong = [
-        what
-        for what, said, found in (
-            (f"rows {manifest.rows} instead of {committed.rows}", manifest.rows, committed.rows),
-            (f"fingerprint {manifest.fingerprint}", manifest.fingerprint, committed.fingerprint),
-            (
-                f"features {', '.join(manifest.features)} instead of {', '.join(made.features)}",
-                manifest.features,
-                made.features,
-            ),
-            (f"content {manifest.content} instead of {made.content}", manifest.content, made.content),
-            ("other notes than the recipe leaves", manifest.notes, made.notes),
-            ("other models, sizes or sha256 than the recipe makes", recorded, models),
-        )
-        if said != found
-    ]
-    if wrong:
-        yield _manifest_finding(f"The data regenerates, but the manifest says {'; '.join(wrong)}.")
-
-
-def _manifest_finding(detail: str) -> Finding:
-    return Finding(MANIFEST_NAME, "manifest", "error", f"{detail} {_RESTORE}")
-
-
-def _record_claims(committed: _Committed, manifest: Manifest | None) -> Iterator[Finding]:
-    """What the manifest records of a file that is known to be as it was written."""
-    recorded = manifest.files[FEATURES_NAME] if manifest else None
-    if recorded and recorded != FileRecord(committed.path.stat().st_size, sha256_of_file(committed.path)):
-        yield _manifest_finding(f"The manifest records another size or sha256 of {FEATURES_NAME} than the file has.")
-
-
-def _writer_drift(committed: _Committed, made: Made, manifest: Manifest | None, *, strict: bool) -> Iterator[Finding]:
+def _writer_drift(committed: Committed, made: Made, manifest: Manifest | None, *, strict: bool) -> Iterator[Finding]:
     """Bytes that differ although the content is equal.
 
     Writing the file again needs pandas, half of a check's time. Where the committed file is byte for byte the
@@ -259,13 +205,13 @@ def _writer_drift(committed: _Committed, made: Made, manifest: Manifest | None, 
     import pyarrow.parquet as pq
 
     here = pq.read_metadata(committed.path)
-    untouched = manifest is not None and not list(_record_claims(committed, manifest))
+    untouched = manifest is not None and not list(claims_on_bytes(committed, manifest))
     if untouched and not strict and writer_of(here) == writer_here():
         return
     written = io.BytesIO()
     write_features(made.columns, written)
     if written.getvalue() == committed.path.read_bytes():
-        yield from _record_claims(committed, manifest)
+        yield from claims_on_bytes(committed, manifest)
         return
     written.seek(0)
     yield Finding(
@@ -277,50 +223,15 @@ def _writer_drift(committed: _Committed, made: Made, manifest: Manifest | None, 
     )
 
 
-def _against_manifest(committed: _Committed, manifest: Manifest) -> Iterator[Finding]:
-    """All that can be said of a cache whose source is absent."""
-    if committed.fingerprint != manifest.fingerprint:
-        yield Finding(
-            FEATURES_NAME,
-            "values",
-            "error",
-            f"The data is not what the manifest describes: fingerprint {committed.fingerprint} instead of "
-            f"{manifest.fingerprint}, {committed.rows} rows instead of {manifest.rows}. {_RESTORE}",
-        )
-        return
-    expected = {*manifest.features, manifest.target.name, ROW_COLUMN, *_texts_of(manifest)}
-    if committed.rows != manifest.rows or set(committed.columns) != expected:
-        yield _manifest_finding(
-            f"The manifest says {manifest.rows} rows of {', '.join(sorted(expected))}; the file has {committed.rows} "
-            f"of {', '.join(sorted(committed.columns))}."
-        )
-    if manifest.files[FEATURES_NAME].sha256 == sha256_of_file(committed.path):
-        yield from _record_claims(committed, manifest)
-        return
-    yield Finding(
-        FEATURES_NAME,
-        "writer",
-        "notice",
-        f"Same content, other bytes than the manifest records ({committed.path.stat().st_size} bytes, recorded "
-        f"{manifest.files[FEATURES_NAME].size}): the file was written again by another writer. The data is what it "
-        f"was.",
-    )
-
-
-def _texts_of(manifest: Manifest) -> set[str]:
-    keys = {KEY_COLUMN} if isinstance(manifest.recipe, Reports) else set()
-    return keys if manifest.content is None else {*keys, manifest.content}
-
-
 def _models(folder: Path, made: Made) -> Iterator[Finding]:
     for name, model in made.models.items():
         if not os.path.lexists(folder / name):
-            yield Finding(name, "missing", "error", f"The file is not there. {_RESTORE}")
+            yield Finding(name, "missing", "error", f"The file is not there. {RESTORE}")
             continue
         try:
             committed = read_file(folder / name, largest=_LARGEST_SYNTHETIC)
         except CannotRead as error:
-            yield Finding(name, "corrupt", "error", f"{error}. {_RESTORE}")
+            yield Finding(name, "corrupt", "error", f"{error}. {RESTORE}")
             continue
         yield from compare_models(name, committed, model)
 

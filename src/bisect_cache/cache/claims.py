@@ -1,0 +1,109 @@
+"""What a manifest says against what is there: the committed table, the models, the records of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bisect_cache.cache.columns import Column
+from bisect_cache.cache.drift import Finding
+from bisect_cache.cache.manifest import (
+    FEATURES_NAME,
+    KEY_COLUMN,
+    MANIFEST_NAME,
+    ROW_COLUMN,
+    FileRecord,
+    Manifest,
+    Reports,
+)
+from bisect_cache.cache.recipes.interface import Made
+from bisect_cache.files import sha256_of, sha256_of_file
+
+RESTORE = (
+    "Restore the file from version control; if the change is meant, run `bisect-cache generate` and commit the result."
+)
+"""The way out of drift that was not meant, and of drift that was."""
+
+
+@dataclass(frozen=True)
+class Committed:
+    """The committed table as far as it could be read."""
+
+    path: Path
+    columns: Mapping[str, Column]
+    fingerprint: str
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return len(next(iter(self.columns.values())))
+
+
+def claims_on_data(committed: Committed, made: Made, manifest: Manifest) -> Iterator[Finding]:
+    """What the manifest says against what is there; only asked where file and regeneration agree."""
+    models = {name: FileRecord(len(model), sha256_of(model)) for name, model in made.models.items()}
+    recorded = {name: record for name, record in manifest.files.items() if name != FEATURES_NAME}
+    wrong = [
+        what
+        for what, said, found in (
+            (f"rows {manifest.rows} instead of {committed.rows}", manifest.rows, committed.rows),
+            (f"fingerprint {manifest.fingerprint}", manifest.fingerprint, committed.fingerprint),
+            (
+                f"features {', '.join(manifest.features)} instead of {', '.join(made.features)}",
+                manifest.features,
+                made.features,
+            ),
+            (f"content {manifest.content} instead of {made.content}", manifest.content, made.content),
+            ("other models, sizes or sha256 than the recipe makes", recorded, models),
+        )
+        if said != found
+    ]
+    if wrong:
+        yield _manifest_finding(f"The data regenerates, but the manifest says {'; '.join(wrong)}.")
+
+
+def _manifest_finding(detail: str) -> Finding:
+    return Finding(MANIFEST_NAME, "manifest", "error", f"{detail} {RESTORE}")
+
+
+def claims_on_bytes(committed: Committed, manifest: Manifest | None) -> Iterator[Finding]:
+    """What the manifest records of a file that is known to be as it was written."""
+    recorded = manifest.files[FEATURES_NAME] if manifest else None
+    if recorded and recorded != FileRecord(committed.path.stat().st_size, sha256_of_file(committed.path)):
+        yield _manifest_finding(f"The manifest records another size or sha256 of {FEATURES_NAME} than the file has.")
+
+
+def without_regeneration(committed: Committed, manifest: Manifest) -> Iterator[Finding]:
+    """All that can be said of a cache whose source is absent."""
+    if committed.fingerprint != manifest.fingerprint:
+        yield Finding(
+            FEATURES_NAME,
+            "values",
+            "error",
+            f"The data is not what the manifest describes: fingerprint {committed.fingerprint} instead of "
+            f"{manifest.fingerprint}, {committed.rows} rows instead of {manifest.rows}. {RESTORE}",
+        )
+        return
+    expected = {*manifest.features, manifest.target.name, ROW_COLUMN, *_texts_of(manifest)}
+    if committed.rows != manifest.rows or set(committed.columns) != expected:
+        yield _manifest_finding(
+            f"The manifest says {manifest.rows} rows of {', '.join(sorted(expected))}; the file has {committed.rows} "
+            f"of {', '.join(sorted(committed.columns))}."
+        )
+    if manifest.files[FEATURES_NAME].sha256 == sha256_of_file(committed.path):
+        yield from claims_on_bytes(committed, manifest)
+        return
+    yield Finding(
+        FEATURES_NAME,
+        "writer",
+        "notice",
+        f"Same content, other bytes than the manifest records ({committed.path.stat().st_size} bytes, recorded "
+        f"{manifest.files[FEATURES_NAME].size}): the file was written again by another writer. The data is what it "
+        f"was.",
+    )
+
+
+def _texts_of(manifest: Manifest) -> set[str]:
+    keys = {KEY_COLUMN} if isinstance(manifest.recipe, Reports) else set()
+    return keys if manifest.content is None else {*keys, manifest.content}
