@@ -12,6 +12,7 @@ from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, BadThreshold, Thre
 from bisect_cache.printable import one_line
 
 Mode = Literal["check", "bisect"]
+_MODES: tuple[Mode, ...] = get_args(Mode)
 FailOn = Literal["regression", "drift", "writer-drift", "inconclusive", "never"]
 DEFAULT_FAIL_ON: frozenset[FailOn] = frozenset({"regression", "drift", "inconclusive"})
 DEFAULT_REPORT = "bisect-cache-report.json"
@@ -76,10 +77,12 @@ def read_report(get: Callable[[str], str]) -> Path:
 
 
 def _mode(text: str) -> Mode:
-    for mode in get_args(Mode):
-        if text.lower() == mode or (not text and mode == "bisect"):
-            return mode  # type: ignore[no-any-return]
-    raise BadInput(f"input 'mode' is '{text[:80]}'; it can be {' or '.join(get_args(Mode))}")
+    if not text:
+        return "bisect"
+    for mode in _MODES:
+        if text.lower() == mode:
+            return mode
+    raise BadInput(f"input 'mode' is '{text[:80]}'; it can be {' or '.join(_MODES)}")
 
 
 def _thresholds(lines: tuple[str, ...]) -> tuple[Threshold, ...]:
