@@ -172,7 +172,9 @@ def check(folder: Path | None, strict: bool, source: Path | None, json_file: str
     help="METRIC OP NUMBER, repeatable, all must hold. Metrics: plcc, srocc, rmse, rmse_mapped. "
     "Default: 'plcc >= 0.85'.",
 )
-@click.option("--input", "input_name", metavar="NAME", help="The models' input, where several could be meant.")
+@click.option(
+    "--input", "input_name", metavar="NAME", help="The models' input by name, instead of the one that takes [N, F]."
+)
 @click.option("--output", "output_name", metavar="NAME", help="The models' output, where several could be meant.")
 @click.option(
     "--sidecar",

@@ -238,9 +238,12 @@ def test_an_error_of_our_own_breaks_the_wiring_and_never_goes_green(workspace: P
     monkeypatch.setattr(acting, "run_check", fails)
     for name in [name for name in os.environ if name.startswith("INPUT_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("INPUT_CACHE", "quality")
     assert acting.main({"GITHUB_WORKSPACE": str(workspace)}) == 2
     assert "an error of bisect-cache itself (ZeroDivisionError: by design)" in capsys.readouterr().out
-    assert json.loads((workspace / "bisect-cache-report.json").read_text())["outcome"] == "wiring-broke"
+    report = json.loads((workspace / "bisect-cache-report.json").read_text())
+    assert report["outcome"] == "wiring-broke"
+    assert report["reproduce"] == "bisect-cache bisect --cache quality --threshold 'plcc >= 0.85'"
     assert acting.main({"GITHUB_WORKSPACE": str(workspace), "RUNNER_DEBUG": "1"}) == 2
     assert "Traceback" in capsys.readouterr().err
 

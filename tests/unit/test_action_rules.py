@@ -36,8 +36,8 @@ def test_words_may_be_in_capitals_and_among_spaces() -> None:
 
 
 def test_writer_drift_is_looked_for_only_where_it_is_to_fail() -> None:
-    assert inputs(fail_on="writer-drift").strict
-    assert not inputs().strict
+    assert inputs(fail_on="writer-drift").check.strict
+    assert not inputs().check.strict
 
 
 def test_lines_become_several_thresholds_and_specs() -> None:

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, BadThreshold, Threshold, parse_thresholds
 from bisect_cache.printable import one_line
+from bisect_cache.request import BisectRequest, CheckRequest
 
 Mode = Literal["check", "bisect"]
 _MODES: tuple[Mode, ...] = get_args(Mode)
@@ -34,9 +35,14 @@ class Inputs:
     report: Path
 
     @property
-    def strict(self) -> bool:
-        """Whether writer drift counts as drift."""
-        return "writer-drift" in self.fail_on
+    def check(self) -> CheckRequest:
+        """The check that is asked for; writer drift counts where the workflow wants to fail on it."""
+        return CheckRequest(self.cache, strict="writer-drift" in self.fail_on)
+
+    @property
+    def bisect(self) -> BisectRequest:
+        """The bisect that is asked for."""
+        return BisectRequest(cache=self.cache, timeline=self.timeline, thresholds=self.thresholds)
 
 
 def read_mode(get: Callable[[str], str]) -> Mode:

@@ -69,6 +69,7 @@ def _read(reader: Callable[[Callable[[str], str]], T], default: T) -> T:
 
 def _report(workspace: Path, *, debug: bool) -> Report:
     """The run's report; one that says what broke where it could not be made."""
+    inputs = None
     try:
         os.chdir(workspace)
         inputs = read_inputs(core.get_input)
@@ -77,26 +78,24 @@ def _report(workspace: Path, *, debug: bool) -> Report:
         if debug and not isinstance(error, BisectCacheError):
             traceback.print_exc()
         if _read(read_mode, "bisect") == "check":
-            return broken_check(error, CheckRequest())
-        return broken_bisect(error, BisectRequest())
+            return broken_check(error, inputs.check if inputs else CheckRequest())
+        return broken_bisect(error, inputs.bisect if inputs else BisectRequest())
 
 
 def _check(inputs: Inputs) -> CheckReport:
-    request = CheckRequest(inputs.cache, inputs.strict)
     try:
-        return run_check(request)
+        return run_check(inputs.check)
     except BisectCacheError as error:
-        return broken_check(error, request)
+        return broken_check(error, inputs.check)
 
 
 def _bisect(inputs: Inputs) -> Report:
     """The cache is checked first: a verdict on data that drifted says so."""
-    request = BisectRequest(cache=inputs.cache, timeline=inputs.timeline, thresholds=inputs.thresholds)
     check = _check(inputs)
     try:
-        return replace(run_bisect(request), check=check)
+        return replace(run_bisect(inputs.bisect), check=check)
     except BisectCacheError as error:
-        return replace(broken_bisect(error, request), check=check)
+        return replace(broken_bisect(error, inputs.bisect), check=check)
 
 
 def _failure(surface: Callable[[], None]) -> str | None:

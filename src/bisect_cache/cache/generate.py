@@ -13,11 +13,9 @@ from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.manifest import (
     FEATURES_NAME,
     MANIFEST_NAME,
-    MODELS_FOLDER,
     FileRecord,
     Manifest,
     Recipe,
-    Synthetic,
     encode_manifest,
     provenance_of,
     target_of,
@@ -58,8 +56,6 @@ def _write(stage: Path, recipe: Recipe, made: Made) -> Manifest:
     for name, model in made.models.items():
         (stage / name).parent.mkdir(exist_ok=True)
         (stage / name).write_bytes(model)
-    if isinstance(recipe, Synthetic):
-        (stage / MODELS_FOLDER).mkdir(exist_ok=True)
     manifest = describe(
         made.recipe or recipe, made, {name: _record(stage / name) for name in (FEATURES_NAME, *made.models)}
     )
