@@ -2,7 +2,22 @@
 
 import sys
 
-from bisect_cache.action.main import main
+from bisect_cache.action.guard import guarded
+
+
+def act() -> int:
+    """Run the action."""
+    from bisect_cache.action.main import main
+
+    return main()
+
+
+def crashed(by: str) -> int:
+    """Say that the run was brought down."""
+    from bisect_cache.action.main import crashed
+
+    return crashed(by)
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(act, crashed))

@@ -254,6 +254,27 @@ def timeline(specs: tuple[str, ...]) -> None:
         click.echo(f"note: {one_line(note)}", err=True)
 
 
+@commands.command(short_help="Show a report as GitHub's surfaces show it.")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--as",
+    "surface",
+    type=click.Choice(["comment", "summary"]),
+    default="summary",
+    show_default=True,
+    help="The pull request's comment, or the step summary.",
+)
+@click.option("--key", metavar="TEXT", default="default", help="The comment's key, as the action's input names it.")
+def report(file: Path, surface: str, key: str) -> None:
+    """Print the report in FILE (of --json, or of the action) as Markdown for GitHub."""
+    from bisect_cache.files import read_file
+    from bisect_cache.report.markdown import comment, summary
+    from bisect_cache.report.structs import LARGEST_REPORT, decode_report
+
+    made = decode_report(read_file(file, largest=LARGEST_REPORT), one_line(str(file)))
+    click.echo(comment(made, key=key) if surface == "comment" else summary(made), nl=False)
+
+
 def _console() -> Console:
     from rich.console import Console
 

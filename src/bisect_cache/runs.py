@@ -152,6 +152,7 @@ def _drive(search: Search, timeline: Timeline, judge: Judge, looking: Looking) -
                 reason=judgement.reason,
                 seconds=round(judgement.seconds, 6),
                 notes=judgement.notes,
+                origin=dict(checkpoint.origin),
             )
         )
         return steps[-1]

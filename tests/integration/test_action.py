@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from making import bisect_report, cache_at, linear, save, table_cache_at
 
+from bisect_cache.action import judging
 from bisect_cache.action import main as acting
 from bisect_cache.action.surfaces import write_outputs, write_summary
 from bisect_cache.report.structs import CheckpointFacts, fit_to_show
@@ -104,7 +105,7 @@ def test_drift_stands_on_its_file_and_the_models_are_judged_all_the_same(workspa
     assert ran.code == 1
     assert (ran.outputs["outcome"], ran.outputs["drift"]) == ("no-regression", "drift")
     assert "::error title=bisect-cache%3A drift (corrupt),file=data/cache/models/model_03.onnx," in ran.log
-    assert "### The cache: drift" in ran.summary
+    assert "**The cache: drift.**" in ran.summary
     assert act(workspace, cache="data/cache", mode="check").outputs["outcome"] == "drift"
 
 
@@ -191,7 +192,7 @@ def test_a_real_cache_whose_source_is_not_in_the_repository_is_checked_by_its_ma
     ran = act(workspace, cache="cache", timeline="files:models/*.onnx")
     assert ran.code == 0
     assert ran.report["check"]["regenerated"] is False
-    assert "`real` data." in ran.summary
+    assert "`real` · 24 rows of 4 contents" in ran.summary
     assert "it was not regenerated" in ran.summary
 
 
@@ -235,7 +236,8 @@ def test_an_error_of_our_own_breaks_the_wiring_and_never_goes_green(workspace: P
         raise ZeroDivisionError("by design")
 
     monkeypatch.chdir(workspace)
-    monkeypatch.setattr(acting, "run_check", fails)
+    monkeypatch.setattr(judging, "run_check", fails)
+    monkeypatch.setattr(judging, "run_bisect", fails)
     for name in [name for name in os.environ if name.startswith("INPUT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("INPUT_CACHE", "quality")

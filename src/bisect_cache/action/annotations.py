@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from bisect_cache.action.inputs import EMBEDDED_NAME
 from bisect_cache.cache.drift import Finding, Severity
-from bisect_cache.report.markdown import HEADLINES
-from bisect_cache.report.structs import EXIT_CODES, BisectReport, CheckReport, Report
+from bisect_cache.report.headline import HEADLINES
+from bisect_cache.report.sections import check_of, has_failed, sections_of
+from bisect_cache.report.structs import EXIT_CODES, BisectReport, CheckReport, Report, RunReport, Section
 
 PER_LEVEL = 10
 """GitHub shows ten of each level a step, and drops the others without a word."""
@@ -26,26 +28,38 @@ class Annotation:
     file: str | None = None
 
 
-def annotated(report: Report, cache: str | None) -> list[Annotation]:
+def annotated(report: Report, caches: Sequence[str], *, fails: bool = True) -> list[Annotation]:
     """The annotations of a report, errors first, ten a level; the last of a full level counts those left out.
 
-    ``cache`` is the cache's folder relative to the workspace, None for the embedded one.
+    ``caches`` are the sections' folders relative to the workspace, or ``embedded``. Where the job does not fail by
+    them, errors are warnings.
     """
-    check = report.check if isinstance(report, BisectReport) else report
-    wanted = _of_outcome(report) + _of_findings(check, cache)
-    shown: list[Annotation] = []
-    for level in _LEVELS:
-        shown.extend(_cut([annotation for annotation in wanted if annotation.level == level]))
-    return shown
+    sections = sections_of(report)
+    wanted = [annotation for section in sections for annotation in _of_outcome(section, several=len(sections) > 1)]
+    if isinstance(report, RunReport) and any(section.smoke and has_failed(section.report) for section in sections):
+        wanted.insert(0, _plain("wiring-broke", report.verdict))
+    for section, cache in zip(sections, caches, strict=False):
+        wanted.extend(_of_findings(check_of(section.report), cache))
+        wanted.extend(_of_untestable(section))
+    if not fails:
+        wanted = [_milder(annotation) for annotation in wanted]
+    return [shown for level in _LEVELS for shown in _cut([one for one in wanted if one.level == level])]
 
 
-def _of_outcome(report: Report) -> list[Annotation]:
-    if EXIT_CODES[report.outcome] == 0 or report.outcome == "drift":
-        return []  # drift speaks through its findings
-    return [Annotation("error", f"bisect-cache: {HEADLINES[report.outcome][1]}", report.verdict[:LONGEST_MESSAGE])]
+def _of_outcome(section: Section, *, several: bool) -> list[Annotation]:
+    report = section.report
+    if EXIT_CODES[report.outcome] == 0 or report.outcome == "drift" or section.smoke:
+        return []  # drift speaks through its findings, a smoke test through the whole run
+    bad = report.first_bad if isinstance(report, BisectReport) else None
+    said = f"{section.cache}: {report.verdict}" if several else report.verdict
+    return [_plain(report.outcome, said, _in_workspace(bad.origin.get("file", "")) if bad else None)]
 
 
-def _of_findings(check: CheckReport | None, cache: str | None) -> list[Annotation]:
+def _plain(outcome: str, verdict: str, file: str | None = None) -> Annotation:
+    return Annotation("error", f"bisect-cache: {HEADLINES[outcome].words}", verdict[:LONGEST_MESSAGE], file)
+
+
+def _of_findings(check: CheckReport | None, cache: str) -> list[Annotation]:
     return [
         Annotation(
             finding.severity,
@@ -53,10 +67,35 @@ def _of_findings(check: CheckReport | None, cache: str | None) -> list[Annotatio
             if finding.severity != "notice"
             else f"bisect-cache: {finding.kind}",
             finding.detail[:LONGEST_MESSAGE],
-            str(PurePosixPath(cache) / finding.file) if cache else None,
+            None if cache == EMBEDDED_NAME else _in_workspace(f"{cache}/{finding.file}"),
         )
         for finding in _ranked(check.findings if check else ())
     ]
+
+
+def _of_untestable(section: Section) -> list[Annotation]:
+    steps = section.report.steps if isinstance(section.report, BisectReport) else ()
+    return [
+        Annotation(
+            "warning",
+            "bisect-cache: a model cannot be judged",
+            f"{step.label}: {step.reason}"[:LONGEST_MESSAGE],
+            _in_workspace(step.origin.get("file", "")),
+        )
+        for step in steps
+        if step.verdict == "untestable"
+    ]
+
+
+def _in_workspace(path: str) -> str | None:
+    """``path`` where it is one in the workspace; the runner takes no other."""
+    plain = PurePosixPath(path)
+    return None if not path or plain.is_absolute() or ".." in plain.parts else str(plain)
+
+
+def _milder(annotation: Annotation) -> Annotation:
+    level: Severity = "warning" if annotation.level == "error" else annotation.level
+    return Annotation(level, annotation.title, annotation.message, annotation.file)
 
 
 def _ranked(findings: Sequence[Finding]) -> list[Finding]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect_cache.action.inputs import FailOn
-from bisect_cache.report.structs import EXIT_CODES, BisectReport, Report
+from bisect_cache.report.sections import all_outcomes, sections_of
+from bisect_cache.report.structs import EXIT_CODES, Report
 
 _FAILS_AS: dict[str, FailOn] = {
     "regression": "regression",
@@ -24,9 +25,7 @@ def exit_code(report: Report, fail_on: frozenset[FailOn]) -> int:
         return 0
     if report.outcome == "wiring-broke":
         return EXIT_CODES["wiring-broke"]
-    outcomes: list[str] = [report.outcome]
-    if isinstance(report, BisectReport) and report.check:
-        outcomes.append(report.check.outcome)
+    outcomes = [outcome for section in sections_of(report) for outcome in all_outcomes(section.report)]
     codes = [EXIT_CODES[outcome] for outcome in outcomes if outcome == "wiring-broke" or _fails(outcome, fail_on)]
     return 1 if 1 in codes else max(codes, default=0)
 

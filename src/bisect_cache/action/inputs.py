@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, BadThreshold, Threshold, parse_thresholds
 from bisect_cache.printable import one_line
-from bisect_cache.request import BisectRequest, CheckRequest
+from bisect_cache.report.markdown import DEFAULT_KEY
 
-Mode = Literal["check", "bisect"]
+Word = TypeVar("Word", bound=str)
+Mode = Literal["check", "bisect", "publish"]
 _MODES: tuple[Mode, ...] = get_args(Mode)
 FailOn = Literal["regression", "drift", "writer-drift", "inconclusive", "never"]
 DEFAULT_FAIL_ON: frozenset[FailOn] = frozenset({"regression", "drift", "inconclusive"})
+Commenting = Literal["always", "on-failure", "never"]
 DEFAULT_REPORT = "bisect-cache-report.json"
+DEFAULT_ARTIFACT = "bisect-cache-report"
+DEFAULT_TRACKING_TITLE = "bisect-cache: nightly"
+EMBEDDED_NAME = "embedded"
+"""What the input ``cache`` calls the synthetic cache that ships with the action."""
+EMBEDDED_ALONE: tuple[str, ...] = (EMBEDDED_NAME,)
+_LONGEST_KEY = 100
+_LONGEST_TITLE = 200
 
 
 class BadInput(BisectCacheError):
@@ -24,35 +34,30 @@ class BadInput(BisectCacheError):
 
 
 @dataclass(frozen=True)
+class Posting:
+    """What is to be said in the repository's conversations, and with which token."""
+
+    comment: Commenting = "always"
+    key: str = DEFAULT_KEY
+    tracking: int | str | None = None
+    """A tracking issue by number or by title; None for none."""
+    regressions: bool = False
+    """Whether each regression gets an issue of its own."""
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class Inputs:
     """What the workflow asks for; paths are relative to the workspace, which is the current folder."""
 
     mode: Mode
-    cache: Path | None
+    caches: tuple[str, ...]
+    """Folders, or ``embedded``; at least one."""
     timeline: tuple[str, ...]
     thresholds: tuple[Threshold, ...]
     fail_on: frozenset[FailOn]
     report: Path
-
-    @property
-    def check(self) -> CheckRequest:
-        """The check that is asked for; writer drift counts where the workflow wants to fail on it."""
-        return CheckRequest(self.cache, strict="writer-drift" in self.fail_on)
-
-    @property
-    def bisect(self) -> BisectRequest:
-        """The bisect that is asked for."""
-        return BisectRequest(cache=self.cache, timeline=self.timeline, thresholds=self.thresholds)
-
-
-def read_mode(get: Callable[[str], str]) -> Mode:
-    """The input ``mode``. Raises ``BadInput``."""
-    return _mode(get("mode").strip())
-
-
-def read_fail_on(get: Callable[[str], str]) -> frozenset[FailOn]:
-    """The input ``fail-on``. Raises ``BadInput``."""
-    return _fail_on(get("fail-on"))
+    artifact: str
 
 
 def read_inputs(get: Callable[[str], str]) -> Inputs:
@@ -62,12 +67,46 @@ def read_inputs(get: Callable[[str], str]) -> Inputs:
     """
     return Inputs(
         mode=read_mode(get),
-        cache=Path(cache) if (cache := get("cache").strip()) else None,
+        caches=read_caches(get),
         timeline=_lines(get("timeline")),
         thresholds=_thresholds(_lines(get("thresholds"))),
         fail_on=read_fail_on(get),
         report=read_report(get),
+        artifact=get("artifact").strip() or DEFAULT_ARTIFACT,
     )
+
+
+def read_mode(get: Callable[[str], str]) -> Mode:
+    """The input ``mode``. Raises ``BadInput``."""
+    return _one_of("mode", get, _MODES, "bisect")
+
+
+def read_caches(get: Callable[[str], str]) -> tuple[str, ...]:
+    """The input ``cache``: at least one. Raises ``BadInput``."""
+    caches = _lines(get("cache")) or EMBEDDED_ALONE
+    twice = [cache for cache, count in Counter(caches).items() if count > 1]
+    if twice:
+        raise BadInput(f"input 'cache' names '{one_line(twice[0])[:80]}' twice; name each cache once")
+    return caches
+
+
+def read_posting(get: Callable[[str], str]) -> Posting:
+    """The inputs about comments and issues. Raises ``BadInput``."""
+    key = get("key").strip() or DEFAULT_KEY
+    if len(key) > _LONGEST_KEY:
+        raise BadInput(f"input 'key' has {len(key)} characters; at most {_LONGEST_KEY} tell comments apart")
+    return Posting(
+        comment=_one_of("comment", get, get_args(Commenting), "always"),
+        key=one_line(key),
+        tracking=_tracking(get("tracking-issue").strip()),
+        regressions=_one_of("regression-issues", get, ("true", "false"), "false") == "true",
+        token=get("github-token").strip(),
+    )
+
+
+def read_fail_on(get: Callable[[str], str]) -> frozenset[FailOn]:
+    """The input ``fail-on``. Raises ``BadInput``."""
+    return _fail_on(get("fail-on"))
 
 
 def read_report(get: Callable[[str], str]) -> Path:
@@ -82,13 +121,29 @@ def read_report(get: Callable[[str], str]) -> Path:
     return path
 
 
-def _mode(text: str) -> Mode:
+def _one_of(name: str, get: Callable[[str], str], words: tuple[Word, ...], default: Word) -> Word:
+    text = get(name).strip()
     if not text:
-        return "bisect"
-    for mode in _MODES:
-        if text.lower() == mode:
-            return mode
-    raise BadInput(f"input 'mode' is '{text[:80]}'; it can be {' or '.join(_MODES)}")
+        return default
+    for word in words:
+        if text.lower() == word:
+            return word
+    raise BadInput(f"input '{name}' is '{one_line(text)[:80]}'; it can be {' or '.join(words)}")
+
+
+def _tracking(text: str) -> int | str | None:
+    if text.lower() in {"", "false", "never"}:
+        return None
+    if text.lower() == "true":
+        return DEFAULT_TRACKING_TITLE
+    if text.isascii() and text.removeprefix("#").isdigit():
+        return int(text.removeprefix("#")[:18])
+    if len(text) > _LONGEST_TITLE:
+        raise BadInput(
+            f"input 'tracking-issue' has {len(text)} characters; it can be a number, true, or a title of at most "
+            f"{_LONGEST_TITLE}"
+        )
+    return one_line(text)
 
 
 def _thresholds(lines: tuple[str, ...]) -> tuple[Threshold, ...]:

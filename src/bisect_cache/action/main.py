@@ -4,104 +4,91 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from actions_toolkit import core
-from msgspec.structs import replace
 
-from bisect_cache.action.annotations import annotated
 from bisect_cache.action.failing import exit_code
-from bisect_cache.action.inputs import (
-    DEFAULT_FAIL_ON,
-    DEFAULT_REPORT,
-    BadInput,
-    Inputs,
-    read_fail_on,
-    read_inputs,
-    read_mode,
-    read_report,
-)
-from bisect_cache.action.surfaces import write_annotations, write_log, write_outputs, write_report, write_summary
-from bisect_cache.errors import BisectCacheError, as_said
-from bisect_cache.printable import one_line
-from bisect_cache.report.markdown import summary
-from bisect_cache.report.structs import CheckReport, Report
-from bisect_cache.request import BisectRequest, CheckRequest
-from bisect_cache.runs import broken_bisect, broken_check, run_bisect, run_check
+from bisect_cache.action.inputs import DEFAULT_FAIL_ON, Posting, read_fail_on, read_inputs, read_mode, read_posting
+from bisect_cache.action.judging import broken, judge_caches
+from bisect_cache.action.run import Run, or_default, read_run
+from bisect_cache.action.showing import show, tell
+from bisect_cache.errors import BisectCacheError
+from bisect_cache.report.structs import Report
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from bisect_cache.action.posting.post import Said
+
+
+class Crashed(BisectCacheError):
+    """The run was brought down: by what."""
 
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
     """Run the action in the workspace that ``environ`` names; the exit code is returned."""
-    workspace = Path(environ.get("GITHUB_WORKSPACE") or Path.cwd())
-    report = _report(workspace, debug=environ.get("RUNNER_DEBUG") == "1")
-    path = _read(read_report, Path(DEFAULT_REPORT))
-    cache = core.get_input("cache") or None
-    unwritten = [
-        failure
-        for surface in (
-            lambda: write_report(report, path, workspace),
-            lambda: write_log(report),
-            lambda: write_annotations(annotated(report, cache)),
-            lambda: write_summary(summary(report), environ.get("GITHUB_STEP_SUMMARY")),
-            lambda: write_outputs(report, path, environ.get("GITHUB_OUTPUT")),
-        )
-        if (failure := _failure(surface))
-    ]
-    for failure in unwritten:
-        core.warning(failure, title="bisect-cache: something could not be written")
+    run = read_run(environ)
+    if or_default(read_mode, "bisect") == "publish":
+        from bisect_cache.action.publish import publish
+
+        code = publish(run)
+    else:
+        code = _judge(run)
     sys.stdout.flush()
-    fail_on = _read(read_fail_on, DEFAULT_FAIL_ON)
-    return exit_code(report, fail_on) or (2 if unwritten and "never" not in fail_on else 0)
+    return code
 
 
-def _read(reader: Callable[[Callable[[str], str]], T], default: T) -> T:
-    """One input, for when others may be bad; its default where it is bad itself, which the report says then."""
-    try:
-        return reader(core.get_input)
-    except BadInput:
-        return default
+def crashed(by: str, environ: Mapping[str, str] = os.environ) -> int:
+    """Say on every surface that the run was brought down; the exit code is returned."""
+    error = Crashed(
+        f"the process that judges was ended by {by}, which a damaged file or too little memory can bring about; the "
+        f"job's log shows how far it came"
+    )
+    code = _finish(broken(error, or_default(read_mode, "bisect")), read_run(environ))
+    sys.stdout.flush()
+    return code
 
 
-def _report(workspace: Path, *, debug: bool) -> Report:
+def _judge(run: Run) -> int:
+    return _finish(_report(run), run)
+
+
+def _finish(report: Report, run: Run) -> int:
+    """Show the report on every surface; the exit code."""
+    fail_on = or_default(read_fail_on, DEFAULT_FAIL_ON)
+    code = exit_code(report, fail_on)
+    unwritten = show(report, run, fails=code != 0)
+    _speak(report, run)
+    return code or (2 if unwritten and "never" not in fail_on else 0)
+
+
+def _report(run: Run) -> Report:
     """The run's report; one that says what broke where it could not be made."""
-    inputs = None
     try:
-        os.chdir(workspace)
+        os.chdir(run.workspace)
         inputs = read_inputs(core.get_input)
-        return _check(inputs) if inputs.mode == "check" else _bisect(inputs)
+        read_posting(core.get_input)  # what is wrong with these is said before anything is judged
+        return judge_caches(inputs, debug=run.debug)
     except Exception as error:
-        if debug and not isinstance(error, BisectCacheError):
-            traceback.print_exc()
-        if _read(read_mode, "bisect") == "check":
-            return broken_check(error, inputs.check if inputs else CheckRequest())
-        return broken_bisect(error, inputs.bisect if inputs else BisectRequest())
+        return broken(error, or_default(read_mode, "bisect"))
 
 
-def _check(inputs: Inputs) -> CheckReport:
-    try:
-        return run_check(inputs.check)
-    except BisectCacheError as error:
-        return broken_check(error, inputs.check)
+def _speak(report: Report, run: Run) -> None:
+    """Everything that is said in the repository; none of it fails the job."""
+    wanted = or_default(read_posting, Posting(token=core.get_input("github-token").strip()))
+    on_pull_request = run.event.pull_request is not None
+    silent = wanted.comment == "never" if on_pull_request else wanted.tracking is None and not wanted.regressions
+    if not silent and run.place.repository:
+        tell(_said(report, wanted, run), run)
 
 
-def _bisect(inputs: Inputs) -> Report:
-    """The cache is checked first: a verdict on data that drifted says so."""
-    check = _check(inputs)
-    try:
-        return replace(run_bisect(inputs.bisect), check=check)
-    except BisectCacheError as error:
-        return replace(broken_bisect(error, inputs.bisect), check=check)
+def _said(report: Report, wanted: Posting, run: Run) -> list[Said]:
+    from bisect_cache.action.posting.api import Api
+    from bisect_cache.action.posting.post import NO_TOKEN, post_comments, post_issues
 
-
-def _failure(surface: Callable[[], None]) -> str | None:
-    """What kept a surface from being written; the others are written all the same."""
-    try:
-        surface()
-    except Exception as error:
-        return one_line(str(as_said(error)))
-    return None
+    if not wanted.token:
+        return [NO_TOKEN]
+    api = Api(run.place, wanted.token)
+    if run.event.pull_request is not None:
+        return post_comments(api, report, wanted, run.occasion, (run.event.pull_request,))
+    return post_issues(api, report, wanted, run.occasion, run.at)

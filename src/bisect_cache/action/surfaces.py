@@ -5,18 +5,25 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from actions_toolkit import core
 
 from bisect_cache.action.annotations import Annotation
 from bisect_cache.files import write_whole
 from bisect_cache.printable import one_line
-from bisect_cache.report.structs import BisectReport, Report, encode_report
+from bisect_cache.report.sections import check_of, leading, sections_of
+from bisect_cache.report.structs import BisectReport, CacheReport, Report, RunReport, encode_report
 from bisect_cache.report.terminal import show_bisect, show_check
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _LOG_WIDTH = 160
+_WORST_DRIFT_FIRST = ("drift", "wiring-broke", "writer-drift", "clean")
 
 
 def write_report(report: Report, path: Path, workspace: Path) -> None:
@@ -37,9 +44,23 @@ def write_log(report: Report) -> None:
     """Show the report in the job's log; nothing in it can be taken for a command to the runner."""
     from rich.console import Console
 
-    token = secrets.token_hex(16)
-    print(f"::stop-commands::{token}")  # noqa: T201 - the runner reads its commands from standard output
-    console = Console(file=sys.stdout, width=_LOG_WIDTH, highlight=False)
+    with _no_commands():
+        console = Console(file=sys.stdout, width=_LOG_WIDTH, highlight=False)
+        for section in sections_of(report):
+            if isinstance(report, RunReport):
+                console.rule(section.cache)
+            _show(section.report, console)
+        console.print(f"{report.outcome}: {report.verdict}", markup=False)
+
+
+def write_said(lines: Sequence[str]) -> None:
+    """Show in the job's log what became of comments and issues."""
+    if lines:
+        with _no_commands():
+            print(*lines, sep="\n")  # noqa: T201 - the job's log
+
+
+def _show(report: CacheReport, console: Console) -> None:
     if isinstance(report, BisectReport):
         show_bisect(report, console)
         if report.check:
@@ -47,8 +68,17 @@ def write_log(report: Report) -> None:
             console.print(report.check.verdict, markup=False)
     else:
         show_check(report, console)
-    console.print(f"{report.outcome}: {report.verdict}", markup=False)
-    print(f"::{token}::")  # noqa: T201
+
+
+@contextmanager
+def _no_commands() -> Iterator[None]:
+    """The runner takes no commands meanwhile, until a word that nobody can know."""
+    token = secrets.token_hex(16)
+    print(f"::stop-commands::{token}")  # noqa: T201 - the runner reads its commands from standard output
+    try:
+        yield
+    finally:
+        print(f"::{token}::", flush=True)  # noqa: T201
 
 
 def write_annotations(annotations: Sequence[Annotation]) -> None:
@@ -70,17 +100,22 @@ def write_outputs(report: Report, path: Path, file: str | None) -> None:
     if not file:
         return
     Path(file).touch()
-    bisect = report if isinstance(report, BisectReport) else None
-    check = bisect.check if bisect else report
-    first_bad = bisect.first_bad if bisect else None
-    last_good = bisect.last_good if bisect else None
+    told = leading(sections_of(report)).report
+    first_bad = told.first_bad if isinstance(told, BisectReport) else None
+    last_good = told.last_good if isinstance(told, BisectReport) else None
     outputs = {
         "outcome": report.outcome,
         "first-bad-model": first_bad.label if first_bad else "",
         "first-bad-index": str(first_bad.index) if first_bad else "",
         "last-good-model": last_good.label if last_good else "",
-        "drift": check.outcome if check else "",
+        "drift": _drift(report),
         "report": one_line(path.as_posix()),
     }
     for name, value in outputs.items():
         core.set_output(name, value)
+
+
+def _drift(report: Report) -> str:
+    """The worst that was found about a cache."""
+    found = [check.outcome for section in sections_of(report) if (check := check_of(section.report))]
+    return min(found, key=_WORST_DRIFT_FIRST.index, default="")

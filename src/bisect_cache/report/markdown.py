@@ -1,118 +1,266 @@
-"""A report as Markdown for the step summary, from the templates beside this file.
+"""A report as Markdown for GitHub's surfaces, from the templates beside this file.
 
-Names come from strangers: in a code span or escaped, never as they are.
+One renderer for all of them: the step summary and the pull request's comment are the same page with other limits,
+the tracking comment is that page and the nights before.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bisect_cache.judge.thresholds import METRIC_NAMES
-from bisect_cache.printable import one_line
-from bisect_cache.report.nearest import nearest
-from bisect_cache.report.structs import BisectReport, CheckReport, Report
+from bisect_cache.report.chart import chart, course, metric_name, sparkline, understood
+from bisect_cache.report.escaping import cell, code, command, html, prose
+from bisect_cache.report.headline import HEADLINES, headline, section_headline
+from bisect_cache.report.history import Night, hidden
+from bisect_cache.report.kept import kept
+from bisect_cache.report.occasion import NOWHERE, Occasion
+from bisect_cache.report.sections import check_of, has_failed, sections_of, whole_verdict
+from bisect_cache.report.structs import (
+    EXIT_CODES,
+    BisectReport,
+    CheckpointFacts,
+    CheckReport,
+    Report,
+    RunReport,
+    Section,
+    Step,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 SUMMARY_LIMIT = 1_048_576
 """Bytes that a step summary may have; one more, and GitHub drops the whole of it."""
-_ROWS_TRIED = (1000, 300, 100, 30, 10, 3)
-_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-!|~>])")
-_ZERO_WIDTH = "\u200b"
-HEADLINES = {
-    "regression": ("❌", "a model regressed"),
-    "head-bad": ("❌", "the oldest model is already bad"),
-    "non-monotone": ("❌", "models got worse and better again"),
-    "no-regression": ("✅", "no regression between the ends"),
-    "inconclusive": ("❔", "it could not be decided"),
-    "clean": ("✅", "the cache regenerates"),
-    "writer-drift": ("✅", "same data, other bytes"),
-    "drift": ("❌", "the cache has drifted"),
-    "wiring-broke": ("🔌", "the wiring broke"),
-}
-"""A sign and a few words for each outcome."""
+COMMENT_LIMIT = 65_536
+"""Characters that a comment may have. Signs beyond 16 bits are counted twice here: nobody says how GitHub counts."""
+DEFAULT_KEY = "default"
+_ORIGINS_SHOWN = 5
+_VERSIONS_SHOWN = 12
 
 
-def summary(report: Report, limit: int = SUMMARY_LIMIT) -> str:
-    """The report as Markdown of at most ``limit`` bytes of UTF-8.
+class _Room(NamedTuple):
+    """How much of a report is shown."""
 
-    Steps far from the verdict and findings of low rank give way first, and the text says how many did.
+    rows: int
+    charts: bool
+
+
+_ROOMS = tuple(_Room(rows, charts=rows >= 30) for rows in (1000, 500, 250, 120, 60, 30, 12, 6, 3, 1))
+
+
+def summary(report: Report, occasion: Occasion = NOWHERE, limit: int = SUMMARY_LIMIT) -> str:
+    """The report as a step summary of at most ``limit`` bytes of UTF-8.
+
+    Good models in the middle and findings of low rank give way first, and the text says how many did.
     """
-    for rows in _ROWS_TRIED:
-        text = _rendered(report, rows)
-        if len(text.encode()) <= limit:
-            return text
-    sign, words = HEADLINES[report.outcome]
-    short = f"## {sign} {words}\n\n{prose(report.verdict)}\n\nThe rest is too long for this page; see the report.\n"
-    return short.encode()[:limit].decode(errors="ignore")
+    return _fitted(report, occasion, "", lambda text: len(text.encode()) <= limit)
 
 
-def code(text: str) -> str:
-    """``text`` as a code span: no mention, no link, no HTML comes of it."""
-    shown = one_line(text)
-    longest = max((len(run) for run in re.findall(r"`+", shown)), default=0)
-    fence = "`" * (longest + 1)
-    pad = " " if longest else ""
-    return f"{fence}{pad}{shown or ' '}{pad}{fence}"
+def comment(
+    report: Report, occasion: Occasion = NOWHERE, key: str = DEFAULT_KEY, limit: int = COMMENT_LIMIT, head: str = ""
+) -> str:
+    """The report as a comment of at most ``limit`` characters, ``head`` (hidden markers) included."""
+    room = limit - _characters(head)
+    shown_key = "" if key == DEFAULT_KEY else key
+    return head + _fitted(report, occasion, shown_key, lambda text: _characters(text) <= room)
 
 
-def cell(text: str) -> str:
-    """``text`` as a code span within a table, where a pipe would end the cell."""
-    return code(text).replace("|", "\\|")
+def tracking(report: Report, occasion: Occasion, nights: Sequence[Night], key: str, head: str) -> str:
+    """The report with the nights before it, oldest first and the newest one this report's."""
+
+    def rendered(page: str) -> str:
+        latest = nights[-1].metric or ""
+        values = [night.newest if night.metric == latest else None for night in nights]
+        known = [value for value in values if value is not None]
+        spark = f"{metric_name(latest)} of the newest model: `{sparkline(values)}` {min(known):.4f} to {max(known):.4f}"
+        return (
+            _templates()
+            .get_template("tracking.md.j2")
+            .render(
+                page=page,
+                nights=nights,
+                spark=spark if latest in METRIC_NAMES and known else "",
+                hidden=hidden(nights),
+                metric_names=METRIC_NAMES,
+                occasion=occasion,
+            )
+        )
+
+    around = _characters(rendered(""))
+    return head + rendered(comment(report, occasion, key, COMMENT_LIMIT - _characters(head) - around))
 
 
-def prose(text: str) -> str:
-    """``text`` as plain words: nothing in it is Markdown, HTML, a mention, an issue or a link."""
-    shown = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
-    shown = _PUNCTUATION.sub(r"\\\1", shown)
-    shown = shown.replace("@", f"@{_ZERO_WIDTH}").replace("://", f":{_ZERO_WIDTH}//").replace("#", f"#{_ZERO_WIDTH}")
-    return re.sub(r"www\.", f"www{_ZERO_WIDTH}.", shown, flags=re.IGNORECASE)
-
-
-def fenced(text: str) -> str:
-    """``text`` as a code block of one line."""
-    shown = one_line(text)
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", shown)), default=0))
-    return f"{fence}sh\n{shown}\n{fence}"
-
-
-def _rendered(report: Report, rows: int) -> str:
-    sign, words = HEADLINES[report.outcome]
-    check = report if isinstance(report, CheckReport) else report.check
-    bisect = report if isinstance(report, BisectReport) else None
-    order = ["error", "warning", "notice"]
-    findings = sorted(check.findings, key=lambda finding: order.index(finding.severity)) if check else []
-    steps = nearest(bisect, rows) if bisect else []
-    return (
+def regression_issue(report: BisectReport, bad: CheckpointFacts, occasion: Occasion, head: str) -> str:
+    """The body of an issue about one regression."""
+    text = (
         _templates()
-        .get_template("summary.md.j2")
+        .get_template("regression.md.j2")
         .render(
-            report=report,
-            bisect=bisect,
-            check=check,
-            sign=sign,
-            words=words,
-            metric_names=METRIC_NAMES,
-            steps=steps,
-            findings=findings[:rows],
-            findings_left_out=max(0, len(findings) - rows),
+            bad=bad,
+            good=report.last_good,
+            source=report.timeline.source if report.timeline else "",
+            thresholds=report.thresholds[:10],
+            cache=report.cache.path if report.cache else "",
+            verdict=report.verdict,
+            chart=chart(report),
+            reproduce=report.reproduce,
+            occasion=occasion,
         )
     )
+    return head + text
+
+
+def not_posted(why: str) -> str:
+    """A warning for the summary: what could not be said in the repository."""
+    told, _, block = why.partition("\n\n")
+    shown = "".join(f"> {line}\n" for line in ["```yaml", *block.splitlines(), "```"]) if block else ""
+    return f"\n> [!WARNING]\n> {prose(told)}\n{shown}"
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One of the two models that a verdict names."""
+
+    role: str
+    step: Step
+    origin: list[tuple[str, str]]
+
+
+def _fitted(report: Report, occasion: Occasion, key: str, fits: Callable[[str], bool]) -> str:
+    shown = {
+        "report": report,
+        "verdict": report.verdict if isinstance(report, RunReport) else whole_verdict(report),
+        "headline": headline(report),
+        "several": isinstance(report, RunReport),
+        "metric_names": METRIC_NAMES,
+        "occasion": occasion,
+        "key": key,
+    }
+    page, short = _templates().get_template("page.md.j2"), _templates().get_template("short.md.j2")
+    sections = sections_of(report)
+    for room in _ROOMS:
+        text = page.render(sections=[_view(section, room) for section in sections], **shown)
+        if fits(text):
+            return text
+    text = short.render(**shown)
+    while not fits(text):
+        text = text[: len(text) * 9 // 10]
+    return text
+
+
+def _view(section: Section, room: _Room) -> dict[str, Any]:
+    report = section.report
+    check, bisect = check_of(report), report if isinstance(report, BisectReport) else None
+    findings = _ranked(check, room.rows)
+    drawn = chart(bisect) if bisect and room.charts else None
+    return {
+        "name": section.cache,
+        "verdict": whole_verdict(report),
+        "headline": section_headline(section),
+        "report": report,
+        "bisect": bisect,
+        "check": check,
+        "synthetic": report.cache is not None and report.cache.provenance == "synthetic",
+        "failed": has_failed(report),
+        "chart": drawn,
+        "chart_words": _chart_words(bisect) if bisect and drawn else "",
+        "spark": _spark(bisect) if bisect and not room.charts else "",
+        "entries": kept(bisect, room.rows) if bisect else [],
+        "findings": findings,
+        "findings_left_out": len(check.findings) - len(findings) if check else 0,
+        "environment": list(report.environment.items())[:_VERSIONS_SHOWN],
+        **_pair(bisect),
+    }
+
+
+def _ranked(check: CheckReport | None, rows: int) -> list[Any]:
+    order = ["error", "warning", "notice"]
+    return sorted(check.findings, key=lambda finding: order.index(finding.severity))[:rows] if check else []
+
+
+def _pair(report: BisectReport | None) -> dict[str, Any]:
+    """The last good model and the first bad one beside each other, and by how much they differ."""
+    if report is None or report.first_bad is None or report.last_good is None:
+        return {"pair": []}
+    steps = {step.index: step for step in report.steps}
+    roles = [("last good", report.last_good), ("first bad", report.first_bad)]
+    lines = [
+        _Line(role, steps[facts.index], list(facts.origin.items())[:_ORIGINS_SHOWN])
+        for role, facts in roles
+        if facts.index in steps
+    ]
+    if len(lines) < len(roles):
+        return {"pair": []}
+    before, after = (line.step.metrics for line in lines)
+    metrics = [metric for metric in METRIC_NAMES if metric in before or metric in after]
+    limits = understood(report.thresholds)
+    return {
+        "pair": lines,
+        "metrics": metrics,
+        "change": {
+            metric: f"{after[metric] - before[metric]:+.4f}" if metric in before and metric in after else ""
+            for metric in metrics
+        },
+        "must": {
+            metric: [f"{prose(limit.operator)} {limit.number:g}" for limit in limits if limit.metric == metric]
+            for metric in metrics
+        },
+    }
+
+
+def _chart_words(report: BisectReport) -> str:
+    drawn = course(report)
+    if drawn is None:
+        return ""
+    limits = " and ".join(prose(str(limit)) for limit in drawn.limits)
+    return f"Blue: {metric_name(drawn.metric)} of each model.{f' Red: {limits}.' if limits else ''}"
+
+
+def _spark(report: BisectReport) -> str:
+    drawn = course(report)
+    if drawn is None:
+        return ""
+    values = [*drawn.values[:30], *drawn.values[-30:]] if len(drawn.values) > 60 else drawn.values
+    return f"{metric_name(drawn.metric)}, oldest first: `{sparkline(values)}`"
+
+
+def _characters(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _sign(night: Night) -> str:
+    return "❌" if night.failed and _is_green(night) else HEADLINES[night.outcome].sign
+
+
+def _is_green(night: Night) -> bool:
+    return EXIT_CODES[night.outcome] == 0
 
 
 @cache
 def _templates() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    templates = Environment(  # noqa: S701 - this is Markdown: every value goes through one of the four filters
+    templates = Environment(  # noqa: S701 - this is Markdown: every value goes through one of the filters
         loader=PackageLoader("bisect_cache.report"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters.update({"code": code, "cell": cell, "prose": prose, "fenced": fenced})
+    templates.filters.update(
+        {
+            "code": code,
+            "cell": cell,
+            "prose": prose,
+            "html": html,
+            "command": command,
+            "metric_name": metric_name,
+            "sign": _sign,
+            "is_green": _is_green,
+        }
+    )
     return templates

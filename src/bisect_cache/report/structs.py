@@ -7,14 +7,23 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from bisect_cache import __version__
 from bisect_cache.cache.drift import CheckOutcome, Finding
 from bisect_cache.cache.manifest import Provenance
+from bisect_cache.errors import BisectCacheError
 from bisect_cache.judge.verdict import Verdict
 from bisect_cache.printable import one_line
 from bisect_cache.search import Crossing, Outcome
 
 BisectOutcome = Outcome | Literal["wiring-broke"]
+RunOutcome = BisectOutcome | CheckOutcome
+LARGEST_REPORT = 64 << 20
+"""Bytes that a report which is read may have: 100,000 models and more."""
 Index = Annotated[int, Meta(ge=0)]
+
+
+class BadReport(BisectCacheError):
+    """What was given as a report is none."""
 
 
 class CacheFacts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,12 +64,14 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
     reason: str | None
     seconds: float
     notes: tuple[str, ...] = ()
+    origin: dict[str, str] = {}
 
 
-class CheckReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CheckReport(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="schema", tag="bisect-cache/check/1"
+):
     """What ``check`` leaves."""
 
-    schema: Literal["bisect-cache/check/1"] = "bisect-cache/check/1"
     outcome: CheckOutcome
     verdict: str
     """One sentence."""
@@ -73,10 +84,11 @@ class CheckReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     environment: dict[str, str]
 
 
-class BisectReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BisectReport(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="schema", tag="bisect-cache/bisect/1"
+):
     """What ``bisect`` leaves."""
 
-    schema: Literal["bisect-cache/bisect/1"] = "bisect-cache/bisect/1"
     outcome: BisectOutcome
     verdict: str
     """One sentence."""
@@ -99,8 +111,33 @@ class BisectReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     environment: dict[str, str]
 
 
-Report = BisectReport | CheckReport
-Shown = TypeVar("Shown", BisectReport, CheckReport)
+CacheReport = BisectReport | CheckReport
+"""What one cache was asked and answered."""
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True):
+    """One of several caches."""
+
+    cache: str
+    """The cache as the workflow names it."""
+    smoke: bool
+    """True for a synthetic cache judged on models of its own: its failing means that the wiring is at fault."""
+    report: CacheReport
+
+
+class RunReport(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="schema", tag="bisect-cache/run/1"
+):
+    """What one run over several caches leaves."""
+
+    outcome: RunOutcome
+    verdict: str
+    """One sentence, of the section that a reader must see first."""
+    sections: tuple[Section, ...]
+
+
+Report = BisectReport | CheckReport | RunReport
+Shown = TypeVar("Shown", bound="BisectReport | CheckReport | RunReport")
 
 
 EXIT_CODES: dict[str, int] = {
@@ -135,9 +172,30 @@ def encode_report(report: Report) -> bytes:
     return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
 
 
+def decode_report(data: bytes, called: str) -> Report:
+    """The report in ``data``, held to its schema, every text in it fit to be shown. ``called`` is what errors call it.
+
+    Raises ``BadReport``: a report may come from anybody.
+    """
+    if len(data) > LARGEST_REPORT:
+        raise BadReport(f"{called} has {len(data):,} bytes; a report has at most {LARGEST_REPORT:,}")
+    try:
+        report: Report = msgspec.json.decode(data, type=Report)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise BadReport(
+            f"{called} is no report of bisect-cache {__version__} ({one_line(str(error))}); make it again with this "
+            f"version"
+        ) from error
+    return fit_to_show(report)
+
+
 def json_schemas() -> dict[str, bytes]:
     """The JSON Schema of each report by file name, as committed under ``docs/schema/``."""
-    schemas = {"bisect-1.schema.json": BisectReport, "check-1.schema.json": CheckReport}
+    schemas = {
+        "bisect-1.schema.json": BisectReport,
+        "check-1.schema.json": CheckReport,
+        "run-1.schema.json": RunReport,
+    }
     return {
         name: msgspec.json.format(msgspec.json.encode(msgspec.json.schema(struct), order="sorted"), indent=2) + b"\n"
         for name, struct in schemas.items()

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bisect_cache.judge.thresholds import METRIC_NAMES
 from bisect_cache.printable import one_line
-from bisect_cache.report.nearest import nearest
+from bisect_cache.report.kept import Gap, kept
 from bisect_cache.report.structs import BisectReport, CheckReport, Step
 
 _COLOURS = {
@@ -42,7 +42,7 @@ def show_bisect(report: BisectReport, console: Console) -> None:
         console.print(_steps(report, console.width))
         if len(report.steps) > _ROWS_SHOWN:
             left_out = len(report.steps) - _ROWS_SHOWN
-            console.print(f"… and {left_out} models farther from the verdict (all are in the report: --json FILE)")
+            console.print(f"{left_out} models are left out here (all are in the report: --json FILE)")
     _notes(report.notes, console)
     if report.cache and report.cache.provenance == "synthetic":
         console.print(Text("synthetic data: this shows that the wiring works, not that a model is healthy", "dim"))
@@ -73,7 +73,10 @@ def _steps(report: BisectReport, width: int) -> Table:
     for metric in metrics:
         table.add_column(metric.upper().replace("_", "\n"), justify="right", no_wrap=True)
     table.add_column("why", overflow="fold", min_width=8)
-    for step in nearest(report, _ROWS_SHOWN):
+    for step in kept(report, _ROWS_SHOWN):
+        if isinstance(step, Gap):
+            table.add_row("…", Text(f"{step.said} left out", "dim"))
+            continue
         first = report.first_bad is not None and step.index == report.first_bad.index
         table.add_row(
             str(step.index),

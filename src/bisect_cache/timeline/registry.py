@@ -49,7 +49,8 @@ def _read(path: Path, shown: str) -> bytes:
 
 
 def _checkpoint(entry: Entry, folder: Path) -> Checkpoint:
-    origin = {"file": printable(entry.file, LONGEST_PLACE), "entry": entry.place, **entry.told}
+    file = entry.file if entry.refusal else (folder / entry.file).as_posix()
+    origin = {"file": printable(file, LONGEST_PLACE), "entry": entry.place, **entry.told}
     return Checkpoint(entry.label, _files(entry, folder), origin, entry.sha256, entry.sidecar)
 
 

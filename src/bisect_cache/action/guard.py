@@ -1,0 +1,45 @@
+"""The action in a process of its own, so that something is said even when that process is brought down.
+
+A file that crashes a library, or a machine without memory, ends a process before it can say anything; an older verdict
+would stand in the pull request as if it were new. The one that waits has loaded nothing that could crash.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+_ASKED_TO_STOP = (signal.SIGTERM, signal.SIGINT)
+
+
+def guarded(act: Callable[[], int], crashed: Callable[[str], int]) -> int:
+    """The exit code of ``act``, run in a child; that of ``crashed``, given what ended the child, where it was ended.
+
+    A signal that asks to stop is handed on. A run that was stopped says nothing: it has found nothing.
+    """
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        return act()
+    stopped: list[int] = []
+
+    def hand_on(number: int, _frame: object) -> None:
+        stopped.append(number)
+        os.kill(child, number)
+
+    for number in _ASKED_TO_STOP:
+        signal.signal(number, hand_on)
+    _, status = os.waitpid(child, 0)
+    if stopped:
+        return 128 + stopped[0]
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else crashed(_name(-code))
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

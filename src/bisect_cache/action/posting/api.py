@@ -1,0 +1,182 @@
+"""The repository's API: PyGithub, asked with patience and with an end to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import TypeVar
+
+import requests
+from github import Auth, Github, GithubException
+from github.NamedUser import NamedUser
+from github.Organization import Organization
+from github.Repository import Repository
+
+from bisect_cache import __version__
+from bisect_cache.action.event import Place
+from bisect_cache.action.posting.patience import (
+    ATTEMPTS,
+    LONGEST_WAIT,
+    is_rate_limit,
+    message_of,
+    pause_before_next,
+)
+from bisect_cache.errors import BisectCacheError
+from bisect_cache.printable import one_line, printable
+
+T = TypeVar("T")
+_SECONDS_TO_ANSWER = 20
+_WRITES_APART = 1.0
+"""Seconds between writes, as GitHub asks for."""
+_ACTIONS_BOT = "github-actions[bot]"
+_NOT_FOR_THIS_TOKEN = frozenset({200, 400, 403, 404, 405, 422})
+"""Answers that say that one way of asking is not open: GraphQL answers 200 with errors in it."""
+_PIECE = 1 << 16
+
+
+class CannotPost(BisectCacheError):
+    """The server did not do what was asked: what that was, why not, and what the user does next."""
+
+    @property
+    def status(self) -> int | None:
+        """The status that the server answered with; None where it did not answer."""
+        return self.__cause__.status if isinstance(self.__cause__, GithubException) else None
+
+
+class Api:
+    """One repository, seen with one token."""
+
+    def __init__(self, place: Place, token: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._sleep = sleep
+        self._waited = 0.0
+        self._place, self._token = place, token
+        self._github = Github(
+            auth=Auth.Token(token),
+            base_url=place.api,
+            user_agent=f"bisect-cache/{__version__}",
+            timeout=_SECONDS_TO_ANSWER,
+            retry=None,  # by ``ask`` and ``create``, which know what may be asked twice
+            per_page=100,
+            seconds_between_requests=0,
+            seconds_between_writes=_WRITES_APART,
+            lazy=True,
+        )
+
+    @cached_property
+    def repository(self) -> Repository:
+        """The repository; nothing is asked yet."""
+        return self._github.get_repo(self._place.repository, lazy=True)
+
+    def ask(self, doing: str, request: Callable[[], T], needs: str = "") -> T:
+        """Do what may be done twice: a read, or a write that leaves the same.
+
+        ``doing`` and ``needs`` (a line of ``permissions:``) are for the reader. Raises ``CannotPost``.
+        """
+        return self._patiently(doing, lambda _attempt: request(), needs)
+
+    def create(self, doing: str, find: Callable[[], T | None], make: Callable[[], T], needs: str = "") -> T:
+        """Make what must not be made twice: after an attempt whose end is not known, it is looked for first.
+
+        Raises ``CannotPost``.
+        """
+
+        def attempted(attempt: int) -> T:
+            found = find() if attempt else None
+            return make() if found is None else found
+
+        return self._patiently(doing, attempted, needs)
+
+    @cached_property
+    def me(self) -> str:
+        """Who the token is: the only author whose comments are touched."""
+        for who in (self._viewer, self._user):
+            try:
+                if login := self.ask("asking who the token belongs to", who):
+                    return login
+            except CannotPost as refused:
+                if refused.status not in _NOT_FOR_THIS_TOKEN:
+                    raise
+        return _ACTIONS_BOT
+
+    def is_me(self, user: NamedUser | Organization | None) -> bool:
+        """Whether a comment or an issue was written with a token like ours. An app's name comes with and without
+        ``[bot]``.
+        """
+        if user is None:
+            return False
+        return user.login == self.me or (user.type == "Bot" and user.login == f"{self.me}[bot]")
+
+    def download(self, doing: str, path: str, largest: int, needs: str = "") -> bytes:
+        """The bytes at ``path`` of the repository; where they are kept by another host, the token does not go there.
+
+        Raises ``CannotPost``, also for more than ``largest`` bytes.
+        """
+        url = f"{self._place.api}/repos/{self._place.repository}/{path}"
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/vnd.github+json"}
+
+        def fetched(_attempt: int) -> bytes:
+            with requests.get(url, headers=headers, stream=True, timeout=_SECONDS_TO_ANSWER) as answer:
+                if answer.status_code != 200:
+                    raise GithubException(answer.status_code, {"message": answer.reason}, dict(answer.headers))
+                data = bytearray()
+                for piece in answer.iter_content(_PIECE):
+                    data += piece
+                    if len(data) > largest:
+                        raise CannotPost(f"{doing}: it has more than {largest:,} bytes")
+                return bytes(data)
+
+        return self._patiently(doing, fetched, needs)
+
+    def _viewer(self) -> str:
+        _headers, said = self._github.requester.graphql_query("query { viewer { login } }", {})
+        login = said.get("data", {}).get("viewer", {}).get("login")
+        return login if isinstance(login, str) else ""
+
+    def _user(self) -> str:
+        return self._github.get_user().login
+
+    def _patiently(self, doing: str, request: Callable[[int], T], needs: str = "") -> T:
+        attempt = 0
+        while True:
+            try:
+                return request(attempt)
+            except BisectCacheError:
+                raise
+            except Exception as error:
+                pause = pause_before_next(error, attempt)
+                attempt += 1
+                if pause is None or attempt >= ATTEMPTS or self._waited + pause > LONGEST_WAIT:
+                    raise CannotPost(_said_of(doing, error, needs)) from error
+                self._sleep(pause)
+                self._waited += pause
+
+
+def _said_of(doing: str, error: Exception, needs: str) -> str:  # noqa: PLR0911 - one answer, one sentence
+    if isinstance(error, requests.RequestException):
+        return f"{doing}: the server did not answer ({type(error).__name__}); run again when it can be reached"
+    if not isinstance(error, GithubException):
+        return f"{doing}: the server's answer is not one of GitHub's API ({type(error).__name__}); see GITHUB_API_URL"
+    said = printable(one_line(message_of(error)), 300)
+    status = f"{error.status}{f', {said}' if said else ''}"
+    if is_rate_limit(error):
+        return f"{doing}: too much was asked of the server ({status}); the next run tries again"
+    if error.status == 401:
+        return f"{doing}: the token was refused ({status}); give a valid one as github-token, or leave that input out"
+    if error.status == 403 and "locked" in said:
+        return f"{doing}: the conversation is locked ({status}); unlock it, or set `comment: never`"
+    if error.status == 404:
+        return (
+            f"{doing}: it is not there, or the token may not see it ({status}); "
+            f"check the number, and {needs or 'the token'}"
+        )
+    if error.status == 403 and needs:
+        return (
+            f"{doing}: the token may not do this ({status}). Give the job these permissions:\n\n"
+            f"permissions:\n  contents: read\n  {needs}\n"
+        )
+    if error.status == 410:
+        return f"{doing}: it is switched off in this repository ({status}); see the repository's settings"
+    if error.status >= 500:
+        return f"{doing}: the server failed ({status}); the next run tries again"
+    return f"{doing}: the server refused ({status})"

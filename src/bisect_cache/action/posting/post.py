@@ -1,0 +1,109 @@
+"""What one run says in the repository: on a pull request its comment, elsewhere the tracking issue and regressions.
+
+Each is said on its own: where one cannot be, the others still are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bisect_cache.action.inputs import Posting
+from bisect_cache.action.posting.api import Api, CannotPost
+from bisect_cache.action.posting.issues import NEEDS as NEEDS_ISSUES
+from bisect_cache.action.posting.issues import refresh_regressions, tracking_issue
+from bisect_cache.action.posting.sticky import Posted, refresh
+from bisect_cache.errors import as_said
+from bisect_cache.report.history import continued, night, remembered
+from bisect_cache.report.markdown import comment, tracking
+from bisect_cache.report.marker import marker, run_marker
+from bisect_cache.report.occasion import Occasion
+from bisect_cache.report.sections import has_failed, sections_of
+from bisect_cache.report.structs import Report
+
+NEEDS_COMMENT = "pull-requests: write"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What became of one thing that was to be said."""
+
+    text: str
+    failed: bool = False
+    forbidden: bool = False
+    """The token may not write."""
+
+
+NO_TOKEN = Said(
+    "nothing was posted: there is no token; leave the input 'github-token' out to use the job's own", failed=True
+)
+
+
+def post_comments(
+    api: Api,
+    report: Report,
+    wanted: Posting,
+    occasion: Occasion,
+    numbers: Sequence[int],
+    *,
+    only_known: bool = False,
+) -> list[Said]:
+    """Bring the comment on each of these pull requests up to date; with ``only_known``, none is made."""
+    if wanted.comment == "never":
+        return []
+    mark = marker("comment", wanted.key)
+    head = f"{mark}\n{run_marker(occasion.run)}\n"
+    body = comment(report, occasion, wanted.key, head=head)
+    failed = any(has_failed(section.report) for section in sections_of(report))
+    create = (wanted.comment == "always" or failed) and not only_known
+
+    def on(number: int) -> Said:
+        posted = refresh(api, number, mark, lambda _old: body, run=occasion.run, create=create, needs=NEEDS_COMMENT)
+        return Said(f"comment on #{number}: {_told(posted)}")
+
+    return [said for number in numbers for said in _said(lambda number=number: [on(number)])]  # type: ignore[misc]
+
+
+def post_issues(api: Api, report: Report, wanted: Posting, occasion: Occasion, at: datetime) -> list[Said]:
+    """Bring the tracking issue and the issues about regressions up to date."""
+
+    def track() -> Iterator[Said]:
+        if wanted.tracking is None:
+            return
+        number, told = tracking_issue(api, wanted.tracking)
+        if told:
+            yield Said(told, failed=True)
+        mark = marker("tracking", wanted.key)
+        head = f"{mark}\n{run_marker(occasion.run)}\n"
+
+        def write(old: str) -> str:
+            nights = continued(remembered(old), night(report, occasion, at))
+            return tracking(report, occasion, nights, wanted.key, head)
+
+        posted = refresh(api, number, mark, write, run=occasion.run, create=True, needs=NEEDS_ISSUES)
+        yield Said(f"tracking issue #{number}: comment {_told(posted)}")
+
+    def regress() -> Iterator[Said]:
+        if wanted.regressions:
+            yield from map(Said, refresh_regressions(api, report, wanted.key, occasion))
+
+    return [*_said(track), *_said(regress)]
+
+
+def _said(speak: Callable[[], Iterator[Said] | list[Said]]) -> Iterator[Said]:
+    try:
+        yield from speak()
+    except CannotPost as refused:
+        yield Said(str(refused), failed=True, forbidden=refused.status == 403)
+    except Exception as error:
+        yield Said(str(as_said(error)), failed=True)
+
+
+def _told(posted: Posted) -> str:
+    words = {
+        "newer": "left alone, because a newer run has spoken there",
+        "not wanted": "none, because nothing is wrong",
+        "unchanged": "up to date already",
+    }
+    return f"{words.get(posted.what, posted.what)}{f' {posted.url}' if posted.url else ''}"

@@ -1,0 +1,107 @@
+"""What a run of somebody else's code left, posted by a run of ours (``workflow_run``).
+
+The artifact is a stranger's data: one JSON member is read, held to the schema and rendered anew. Which pull request it
+belongs to is asked of the API, never of the artifact.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from dataclasses import dataclass
+
+from github.WorkflowRun import WorkflowRun
+
+from bisect_cache.action.posting.api import Api
+from bisect_cache.errors import BisectCacheError
+from bisect_cache.printable import one_line, printable
+from bisect_cache.report.structs import LARGEST_REPORT, Report, decode_report
+
+READS_RUNS = "actions: read"
+LARGEST_ARTIFACT = 32 << 20
+"""Bytes of an artifact, compressed."""
+
+
+class NoReport(BisectCacheError):
+    """The run left no report that can be read."""
+
+
+@dataclass(frozen=True)
+class Triggering:
+    """The run that set off this one, as the API tells it."""
+
+    run: int
+    event: str
+    conclusion: str
+    head: str
+    pull_requests: tuple[int, ...]
+    """Open ones whose head is the commit that was judged."""
+    moved_on: tuple[int, ...]
+    """Open ones of the same branch with a newer head: their own run speaks for them."""
+    from_fork: bool
+
+
+def triggering_run(api: Api, run: int) -> Triggering:
+    """What set off this run. Raises ``CannotPost``."""
+    repository = api.repository
+    told = api.ask(f"reading run {run}", lambda: _completed(api, run), READS_RUNS)
+    owner, branch = told.head_repository.owner.login, told.head_branch
+    pulls = api.ask(
+        "looking for the pull request of the run",
+        lambda: list(repository.get_pulls(state="open", head=f"{owner}:{branch}")),
+        "pull-requests: write",
+    )
+    # The server ignores a head that it does not understand, and lists every pull request then.
+    same = [
+        pull
+        for pull in pulls
+        if pull.head.ref == branch and pull.head.repo is not None and pull.head.repo.id == told.head_repository.id
+    ]
+    return Triggering(
+        run=run,
+        event=told.event or "",
+        conclusion=told.conclusion or "",
+        head=told.head_sha,
+        pull_requests=tuple(pull.number for pull in same if pull.head.sha == told.head_sha),
+        moved_on=tuple(pull.number for pull in same if pull.head.sha != told.head_sha),
+        from_fork=told.head_repository.id != told.repository.id,
+    )
+
+
+def report_of(api: Api, run: int, artifact: str, member: str) -> Report:
+    """The report that ``run`` left as ``member`` of ``artifact``.
+
+    Raises ``NoReport``, ``BadReport``, ``CannotPost``.
+    """
+    doing = f"reading the artifact {printable(artifact)} of run {run}"
+    found = api.ask(doing, lambda: list(_completed(api, run).get_artifacts()), READS_RUNS)
+    kept = [one for one in found if one.name == artifact and not one.expired]
+    if not kept:
+        raise NoReport(
+            f"run {run} left no artifact called {printable(artifact)}; upload the report in the workflow that judges, "
+            f"also when it fails (`if: always()`), and name the artifact with the input 'artifact'"
+        )
+    newest = max(kept, key=lambda one: one.id)
+    data = api.download(doing, f"actions/artifacts/{newest.id}/zip", LARGEST_ARTIFACT, READS_RUNS)
+    return decode_report(_member(data, member, artifact), f"{member} in the artifact {printable(artifact)}")
+
+
+def _completed(api: Api, run: int) -> WorkflowRun:
+    """A run with all its facts."""
+    return api.repository.get_workflow_run(run).complete()
+
+
+def _member(data: bytes, member: str, artifact: str) -> bytes:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(member) as stream:
+            return stream.read(LARGEST_REPORT + 1)
+    except KeyError as error:
+        raise NoReport(
+            f"the artifact {printable(artifact)} holds no {printable(member)}; upload the report alone, and name it "
+            f"with the input 'report'"
+        ) from error
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OSError, zlib.error) as error:
+        raise NoReport(
+            f"the artifact {printable(artifact)} cannot be unpacked ({one_line(str(error))}); run the workflow again"
+        ) from error

@@ -1,0 +1,64 @@
+"""Text from strangers inside Markdown: in a code span or escaped, never as it is.
+
+Whatever a name holds, a table keeps its columns, nobody is pinged, and nothing becomes a link, HTML or a command.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from bisect_cache.printable import one_line, printable
+
+_LONGEST_NAME = 200
+_LONGEST_PROSE = 2000
+_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-!|~>$])")
+_ZERO_WIDTH = "\u200b"
+_LIVE = re.compile(r"[@#]|:(?=//)|\bgh\\?-(?=\d)|\bwww(?=\.)", re.IGNORECASE)
+
+
+def code(text: str) -> str:
+    """``text`` as a code span, cut where it is long."""
+    shown = printable(one_line(text), _LONGEST_NAME)
+    longest = max((len(run) for run in re.findall(r"`+", shown)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if longest else ""
+    return f"{fence}{pad}{shown or ' '}{pad}{fence}"
+
+
+def cell(text: str) -> str:
+    """``text`` as a code span within a table, where a pipe would end the cell."""
+    return code(text).replace("|", "\\|")
+
+
+def prose(text: str) -> str:
+    """``text`` as plain words, cut where it is long."""
+    shown = printable(one_line(text), _LONGEST_PROSE).replace("&", "&amp;").replace("<", "&lt;")
+    return _quiet(_PUNCTUATION.sub(r"\\\1", shown))
+
+
+def html(text: str) -> str:
+    """``text`` inside an HTML element, where Markdown is not read: plain words, cut where it is long."""
+    shown = printable(one_line(text), _LONGEST_PROSE)
+    return _quiet(shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def _quiet(text: str) -> str:
+    """``text`` in which GitHub finds no mention, no issue and no link: it looks for them when Markdown is done."""
+    return _LIVE.sub(rf"\g<0>{_ZERO_WIDTH}", text)
+
+
+def command(text: str) -> str:
+    """A command of ours as a code block to be copied: one line, its words quoted anew; nothing where it is not ours.
+
+    A report may come from a stranger, and people run what they copy.
+    """
+    try:
+        words = shlex.split(one_line(text))
+    except ValueError:
+        return ""
+    if not words or words[0] != "bisect-cache":
+        return ""
+    shown = shlex.join(words)
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", shown)), default=0))
+    return f"{fence}sh\n{shown}\n{fence}"

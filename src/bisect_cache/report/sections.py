@@ -1,0 +1,87 @@
+"""A report over several caches, and one over a single cache read as if it were one of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bisect_cache.report.structs import (
+    EXIT_CODES,
+    CacheReport,
+    CheckReport,
+    Report,
+    RunOutcome,
+    RunReport,
+    Section,
+    fit_to_show,
+)
+
+_WORST_FIRST = (
+    "regression",
+    "non-monotone",
+    "head-bad",
+    "wiring-broke",
+    "drift",
+    "inconclusive",
+    "writer-drift",
+    "no-regression",
+    "clean",
+)
+
+
+def sections_of(report: Report) -> tuple[Section, ...]:
+    """The caches of a report."""
+    if isinstance(report, RunReport):
+        return report.sections
+    return (Section(report.cache.path if report.cache else "", smoke=False, report=report),)
+
+
+def check_of(report: CacheReport) -> CheckReport | None:
+    """What was found about the cache itself."""
+    return report if isinstance(report, CheckReport) else report.check
+
+
+def all_outcomes(report: CacheReport) -> tuple[str, ...]:
+    """The outcome of a cache's run, and that of the check before it."""
+    check = check_of(report)
+    return (report.outcome,) if check is None or check is report else (report.outcome, check.outcome)
+
+
+def has_failed(report: CacheReport) -> bool:
+    """Whether anything is wrong with a model or with the cache, or could not be judged."""
+    return any(EXIT_CODES[outcome] for outcome in all_outcomes(report))
+
+
+def leading(sections: Sequence[Section]) -> Section:
+    """The section that a reader must see first: the worst, and of equals a real one."""
+    return min(
+        sections,
+        key=lambda section: (*map(_WORST_FIRST.index, all_outcomes(section.report)), section.smoke),
+    )
+
+
+def joined(sections: Sequence[Section]) -> RunReport:
+    """The report of one run over several caches."""
+    first = leading(sections)
+    smoke = next((section for section in sections if section.smoke and has_failed(section.report)), None)
+    outcome: RunOutcome = "wiring-broke" if smoke else first.report.outcome
+    if smoke:
+        verdict = (
+            f"The wiring broke: the smoke test on synthetic data ({smoke.cache}) failed, so what is said below of "
+            f"other caches may come of the same fault. {whole_verdict(smoke.report)}"
+        )
+    elif EXIT_CODES[outcome]:
+        verdict = f"{first.cache}: {whole_verdict(first.report)}"
+    else:
+        judged = [f"{section.cache}: {whole_verdict(section.report)}" for section in sections if not section.smoke]
+        passed = ", ".join(section.cache for section in sections if section.smoke)
+        smoked = [f"The smoke test on synthetic data ({passed}) passed."] if passed else []
+        verdict = " ".join([*judged, *smoked])
+    return fit_to_show(RunReport(outcome=outcome, verdict=verdict, sections=tuple(sections)))
+
+
+def whole_verdict(report: CacheReport) -> str:
+    """The verdict, and that of the check where the cache is not what it was."""
+    check = check_of(report)
+    if check is None or check is report or not EXIT_CODES[check.outcome]:
+        return report.verdict
+    return f"{report.verdict} {check.verdict}"
