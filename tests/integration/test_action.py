@@ -6,11 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from acting import ROOT, act
 from making import bisect_report, cache_at, linear, save, table_cache_at
 
 from bisect_cache.action import judging
@@ -18,48 +18,7 @@ from bisect_cache.action import main as acting
 from bisect_cache.action.surfaces import write_outputs, write_summary
 from bisect_cache.report.structs import CheckpointFacts, fit_to_show
 
-ROOT = Path(__file__).resolve().parents[2]
 OUTPUTS = ["outcome", "first-bad-model", "first-bad-index", "last-good-model", "drift", "report"]
-
-
-@dataclass
-class Ran:
-    code: int
-    log: str
-    summary: str
-    outputs: dict[str, str]
-    report: dict
-
-
-def act(workspace: Path, report_is_at: str | None = None, **inputs: str) -> Ran:
-    """Run the entry point as the runner does."""
-    summary, outputs = workspace.parent / "summary.md", workspace.parent / "outputs"
-    summary.write_text("")
-    outputs.write_text("")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("INPUT_", "GITHUB_"))}
-    environment |= {f"INPUT_{name.upper().replace('_', '-')}": value for name, value in inputs.items()}
-    environment |= {
-        "GITHUB_WORKSPACE": str(workspace),
-        "GITHUB_STEP_SUMMARY": str(summary),
-        "GITHUB_OUTPUT": str(outputs),
-    }
-    completed = subprocess.run(
-        [sys.executable, str(ROOT / "entrypoint.py")],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=120,
-        check=False,
-    )
-    assert "Traceback" not in completed.stderr + completed.stdout, completed.stderr
-    pairs = re.findall(r"^([\w-]+)<<(ghadelimiter_\S+)\n(.*?)\n?\2$", outputs.read_text(), re.MULTILINE | re.DOTALL)
-    return Ran(
-        completed.returncode,
-        completed.stdout,
-        summary.read_text(),
-        {name: value for name, _, value in pairs},
-        json.loads((workspace / (report_is_at or inputs.get("report", "bisect-cache-report.json"))).read_text()),
-    )
 
 
 @pytest.fixture

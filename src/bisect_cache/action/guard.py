@@ -20,17 +20,22 @@ def guarded(act: Callable[[], int], crashed: Callable[[str], int]) -> int:
     A signal that asks to stop is handed on. A run that was stopped says nothing: it has found nothing.
     """
     sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
-        return act()
     stopped: list[int] = []
+    child = 0
 
     def hand_on(number: int, _frame: object) -> None:
         stopped.append(number)
-        os.kill(child, number)
+        if child:
+            os.kill(child, number)
 
-    for number in _ASKED_TO_STOP:
-        signal.signal(number, hand_on)
+    before = {number: signal.signal(number, hand_on) for number in _ASKED_TO_STOP}
+    child = os.fork()
+    if child == 0:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        return 128 + stopped[0] if stopped else act()
+    for number in stopped:  # it came before there was a child to hand it to
+        os.kill(child, number)
     _, status = os.waitpid(child, 0)
     if stopped:
         return 128 + stopped[0]

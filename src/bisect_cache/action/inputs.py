@@ -20,7 +20,6 @@ FailOn = Literal["regression", "drift", "writer-drift", "inconclusive", "never"]
 DEFAULT_FAIL_ON: frozenset[FailOn] = frozenset({"regression", "drift", "inconclusive"})
 Commenting = Literal["always", "on-failure", "never"]
 DEFAULT_REPORT = "bisect-cache-report.json"
-DEFAULT_ARTIFACT = "bisect-cache-report"
 DEFAULT_TRACKING_TITLE = "bisect-cache: nightly"
 EMBEDDED_NAME = "embedded"
 """What the input ``cache`` calls the synthetic cache that ships with the action."""
@@ -58,6 +57,7 @@ class Inputs:
     fail_on: frozenset[FailOn]
     report: Path
     artifact: str
+    """Where the report of another run is; empty: at the path ``report``."""
 
 
 def read_inputs(get: Callable[[str], str]) -> Inputs:
@@ -72,7 +72,7 @@ def read_inputs(get: Callable[[str], str]) -> Inputs:
         thresholds=_thresholds(_lines(get("thresholds"))),
         fail_on=read_fail_on(get),
         report=read_report(get),
-        artifact=get("artifact").strip() or DEFAULT_ARTIFACT,
+        artifact=one_line(get("artifact")),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -44,7 +45,10 @@ def crashed(by: str, environ: Mapping[str, str] = os.environ) -> int:
         f"the process that judges was ended by {by}, which a damaged file or too little memory can bring about; the "
         f"job's log shows how far it came"
     )
-    code = _finish(broken(error, or_default(read_mode, "bisect")), read_run(environ))
+    run = read_run(environ)
+    with contextlib.suppress(OSError):
+        os.chdir(run.workspace)
+    code = _finish(broken(error, or_default(read_mode, "bisect")), run)
     sys.stdout.flush()
     return code
 

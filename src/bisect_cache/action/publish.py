@@ -29,7 +29,7 @@ from bisect_cache.action.showing import show, tell
 from bisect_cache.files import CannotRead, read_file
 from bisect_cache.report.structs import LARGEST_REPORT, BadReport, Report, decode_report
 
-_JUDGED_NOTHING = frozenset({"cancelled", "skipped"})
+_JUDGED_NOTHING = frozenset({"action_required", "cancelled", "skipped"})
 
 
 def publish(run: Run) -> int:
@@ -44,7 +44,7 @@ def publish(run: Run) -> int:
             raise BadInput("input 'github-token' is empty; leave it out to use the job's own")
         return _publish(run, inputs, wanted, Api(run.place, wanted.token))
     except CannotPost as refused:
-        tell([Said(str(refused), failed=True, forbidden=refused.status == 403)], run)
+        tell([Said(str(refused), failed=True, forbidden=refused.forbidden)], run)
         return 0
     except Exception as error:
         show(broken(error, "bisect"), run, fails=True)
@@ -95,8 +95,11 @@ def _nothing_to_post(triggering: Triggering) -> str | None:
 
 
 def _report(api: Api, inputs: Inputs, triggering: Triggering | None) -> Report:
-    """The report at the path where there is one, else that of the artifact. Raises what these raise."""
-    if triggering is None or inputs.report.exists():
+    """The report of the artifact; the one at the path where no artifact is named, or no other run is there to have one.
+
+    Raises what these raise.
+    """
+    if triggering is None or not inputs.artifact:
         return decode_report(read_file(inputs.report, largest=LARGEST_REPORT), inputs.report.as_posix())
     return report_of(api, triggering.run, inputs.artifact, inputs.report.name)
 

@@ -12,9 +12,13 @@ from bisect_cache.printable import one_line, printable
 
 _LONGEST_NAME = 200
 _LONGEST_PROSE = 2000
+_LONGEST_COMMAND = 4000
+_REPRODUCES = ("bisect", "check")
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-!|~>$])")
+_NUMBERED = re.compile(r"^(\d+)\.")
 _ZERO_WIDTH = "\u200b"
-_LIVE = re.compile(r"[@#]|:(?=//)|\bgh\\?-(?=\d)|\bwww(?=\.)", re.IGNORECASE)
+_LIVE = re.compile(r"[@#]|:(?=//|[\w\\+-]+:)|(?<![a-z0-9])(?:gh\\?-(?=\d)|www(?=\.))", re.IGNORECASE)
+"""Where a mention, an issue, an address or an emoji begins, with what is escaped by then."""
 
 
 def code(text: str) -> str:
@@ -31,10 +35,10 @@ def cell(text: str) -> str:
     return code(text).replace("|", "\\|")
 
 
-def prose(text: str) -> str:
+def prose(text: str, longest: int = _LONGEST_PROSE) -> str:
     """``text`` as plain words, cut where it is long."""
-    shown = printable(one_line(text), _LONGEST_PROSE).replace("&", "&amp;").replace("<", "&lt;")
-    return _quiet(_PUNCTUATION.sub(r"\\\1", shown))
+    shown = printable(one_line(text), longest).replace("&", "&amp;").replace("<", "&lt;")
+    return _quiet(_NUMBERED.sub(r"\1\\.", _PUNCTUATION.sub(r"\\\1", shown)))
 
 
 def html(text: str) -> str:
@@ -51,13 +55,14 @@ def _quiet(text: str) -> str:
 def command(text: str) -> str:
     """A command of ours as a code block to be copied: one line, its words quoted anew; nothing where it is not ours.
 
-    A report may come from a stranger, and people run what they copy.
+    A report may come from a stranger, and people run what they copy: only what reads and writes nothing is shown.
     """
     try:
-        words = shlex.split(one_line(text))
+        words = shlex.split(one_line(text)) if len(text) <= _LONGEST_COMMAND else []
     except ValueError:
         return ""
-    if not words or words[0] != "bisect-cache":
+    ours = words[:1] == ["bisect-cache"] and words[1:2] in ([name] for name in _REPRODUCES)
+    if not ours or any(word.startswith("--json") for word in words):
         return ""
     shown = shlex.join(words)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", shown)), default=0))

@@ -73,17 +73,13 @@ def tracking(report: Report, occasion: Occasion, nights: Sequence[Night], key: s
     """The report with the nights before it, oldest first and the newest one this report's."""
 
     def rendered(page: str) -> str:
-        latest = nights[-1].metric or ""
-        values = [night.newest if night.metric == latest else None for night in nights]
-        known = [value for value in values if value is not None]
-        spark = f"{metric_name(latest)} of the newest model: `{sparkline(values)}` {min(known):.4f} to {max(known):.4f}"
         return (
             _templates()
             .get_template("tracking.md.j2")
             .render(
                 page=page,
                 nights=nights,
-                spark=spark if latest in METRIC_NAMES and known else "",
+                spark=_course_of(nights),
                 hidden=hidden(nights),
                 metric_names=METRIC_NAMES,
                 occasion=occasion,
@@ -218,6 +214,16 @@ def _chart_words(report: BisectReport) -> str:
         return ""
     limits = " and ".join(prose(str(limit)) for limit in drawn.limits)
     return f"Blue: {metric_name(drawn.metric)} of each model.{f' Red: {limits}.' if limits else ''}"
+
+
+def _course_of(nights: Sequence[Night]) -> str:
+    """The metric of each night's newest model, as long as it is the metric of the last night that has one."""
+    metric = next((night.metric for night in reversed(nights) if night.metric in METRIC_NAMES), None)
+    values = [night.newest if night.metric == metric else None for night in nights]
+    known = [value for value in values if value is not None]
+    if metric is None or not known:
+        return ""
+    return f"{metric_name(metric)} of the newest model: `{sparkline(values)}` {min(known):.4f} to {max(known):.4f}"
 
 
 def _spark(report: BisectReport) -> str:

@@ -82,6 +82,6 @@ def joined(sections: Sequence[Section]) -> RunReport:
 def whole_verdict(report: CacheReport) -> str:
     """The verdict, and that of the check where the cache is not what it was."""
     check = check_of(report)
-    if check is None or check is report or not EXIT_CODES[check.outcome]:
+    if check is None or check is report or report.outcome == "wiring-broke" or not EXIT_CODES[check.outcome]:
         return report.verdict
     return f"{report.verdict} {check.verdict}"

@@ -27,7 +27,7 @@ from bisect_cache.printable import one_line, printable
 
 T = TypeVar("T")
 _SECONDS_TO_ANSWER = 20
-_WRITES_APART = 1.0
+WRITES_APART = 1.0
 """Seconds between writes, as GitHub asks for."""
 _ACTIONS_BOT = "github-actions[bot]"
 _NOT_FOR_THIS_TOKEN = frozenset({200, 400, 403, 404, 405, 422})
@@ -43,11 +43,22 @@ class CannotPost(BisectCacheError):
         """The status that the server answered with; None where it did not answer."""
         return self.__cause__.status if isinstance(self.__cause__, GithubException) else None
 
+    @property
+    def forbidden(self) -> bool:
+        """Whether the token may not do it."""
+        return self.status == 403 and not is_rate_limit(self.__cause__)
+
 
 class Api:
     """One repository, seen with one token."""
 
-    def __init__(self, place: Place, token: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        place: Place,
+        token: str,
+        sleep: Callable[[float], None] = time.sleep,
+        writes_apart: float = WRITES_APART,
+    ) -> None:
         self._sleep = sleep
         self._waited = 0.0
         self._place, self._token = place, token
@@ -59,14 +70,14 @@ class Api:
             retry=None,  # by ``ask`` and ``create``, which know what may be asked twice
             per_page=100,
             seconds_between_requests=0,
-            seconds_between_writes=_WRITES_APART,
+            seconds_between_writes=writes_apart,
             lazy=True,
         )
 
     @cached_property
     def repository(self) -> Repository:
         """The repository; nothing is asked yet."""
-        return self._github.get_repo(self._place.repository, lazy=True)
+        return self._github.get_repo(self._place.repository)
 
     def ask(self, doing: str, request: Callable[[], T], needs: str = "") -> T:
         """Do what may be done twice: a read, or a write that leaves the same.

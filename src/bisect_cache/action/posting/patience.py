@@ -38,7 +38,7 @@ def pause_before_next(error: Exception, attempt: int, now: float | None = None) 
     return None
 
 
-def is_rate_limit(error: Exception) -> bool:
+def is_rate_limit(error: BaseException | None) -> bool:
     """Whether the server refuses because too much was asked of it, and not because of what was asked."""
     if not isinstance(error, GithubException) or error.status not in {403, 429}:
         return False

@@ -95,7 +95,7 @@ def _said(speak: Callable[[], Iterator[Said] | list[Said]]) -> Iterator[Said]:
     try:
         yield from speak()
     except CannotPost as refused:
-        yield Said(str(refused), failed=True, forbidden=refused.status == 403)
+        yield Said(str(refused), failed=True, forbidden=refused.forbidden)
     except Exception as error:
         yield Said(str(as_said(error)), failed=True)
 

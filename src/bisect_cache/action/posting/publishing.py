@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 
+from github.PullRequest import PullRequest
 from github.WorkflowRun import WorkflowRun
 
 from bisect_cache.action.posting.api import Api
@@ -46,17 +47,19 @@ def triggering_run(api: Api, run: int) -> Triggering:
     """What set off this run. Raises ``CannotPost``."""
     repository = api.repository
     told = api.ask(f"reading run {run}", lambda: _completed(api, run), READS_RUNS)
-    owner, branch = told.head_repository.owner.login, told.head_branch
-    pulls = api.ask(
-        "looking for the pull request of the run",
-        lambda: list(repository.get_pulls(state="open", head=f"{owner}:{branch}")),
-        "pull-requests: write",
-    )
+    source, branch = told.head_repository, told.head_branch
+    pulls: list[PullRequest] = []
+    if source is not None:  # a fork can be deleted while its run goes on
+        pulls = api.ask(
+            "looking for the pull request of the run",
+            lambda: list(repository.get_pulls(state="open", head=f"{source.owner.login}:{branch}")),
+            "pull-requests: write",
+        )
     # The server ignores a head that it does not understand, and lists every pull request then.
     same = [
         pull
         for pull in pulls
-        if pull.head.ref == branch and pull.head.repo is not None and pull.head.repo.id == told.head_repository.id
+        if pull.head.ref == branch and pull.head.repo is not None and pull.head.repo.id == source.id
     ]
     return Triggering(
         run=run,
@@ -65,7 +68,7 @@ def triggering_run(api: Api, run: int) -> Triggering:
         head=told.head_sha,
         pull_requests=tuple(pull.number for pull in same if pull.head.sha == told.head_sha),
         moved_on=tuple(pull.number for pull in same if pull.head.sha != told.head_sha),
-        from_fork=told.head_repository.id != told.repository.id,
+        from_fork=source is None or source.id != told.repository.id,
     )
 
 
