@@ -28,11 +28,11 @@ def guarded(act: Callable[[], int], crashed: Callable[[str], int]) -> int:
         if child:
             os.kill(child, number)
 
-    before = {number: signal.signal(number, hand_on) for number in _ASKED_TO_STOP}
+    before = {which: signal.signal(which, hand_on) for which in _ASKED_TO_STOP}
     child = os.fork()
     if child == 0:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for which, handler in before.items():
+            signal.signal(which, handler)
         return 128 + stopped[0] if stopped else act()
     for number in stopped:  # it came before there was a child to hand it to
         os.kill(child, number)

@@ -7,29 +7,37 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import pairwise
 
 from bisect_cache.judge.thresholds import METRIC_NAMES, BadThreshold, Threshold, parse_thresholds
 from bisect_cache.report.structs import BisectReport
 
-_NAMED = 8
-"""Models whose names there is room for beside each other …"""
-_NUMBERED = 24
-"""… and whose indexes; more than these stand on an axis of numbers."""
+_NUMBERED = 20
+"""Models that have a label each; more than these stand on an axis of numbers."""
 _POINTS = 250
 """Points of a line; where there are more models, each point is the worst of its neighbours."""
 _LONGEST, _LARGEST = 1_000_000, 1e9
 """An index and a value beyond which a report is not worth a picture: somebody made it up."""
-_WIDTH, _HEIGHT = 900, 340
-_CHARACTERS = 108
-"""Characters of the small font that the width holds."""
+_WIDTH, _HEIGHT, _FONT = 700, 320, 12
+"""Pixels. Where the column is narrower, Mermaid measures its labels too small and the last one is cut."""
+_BESIDE_PLOT, _AIR = 80, 8
+_WIDEST = 0.19 * _WIDTH
+"""Mermaid leaves no more than a tenth of the width beside the outermost ticks, where half a label stands."""
 _HARMLESS = frozenset("._-+/() ")
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _LOOK = {
-    "xyChart": {"width": _WIDTH, "height": _HEIGHT, "xAxis": {"labelFontSize": 12}, "yAxis": {"labelFontSize": 12}},
-    "themeVariables": {"xyChart": {"plotColorPalette": "#0969da, #cf222e, #cf222e"}},
+    "xyChart": {
+        "width": _WIDTH,
+        "height": _HEIGHT,
+        "xAxis": {"labelFontSize": _FONT, "titleFontSize": 14},
+        "yAxis": {"labelFontSize": _FONT, "titleFontSize": 14},
+    },
+    # Colours that can be told from white and from GitHub's dark page alike.
+    "themeVariables": {"xyChart": {"backgroundColor": "transparent", "plotColorPalette": "#1f6feb, #da3633, #da3633"}},
 }
 
 
@@ -42,6 +50,7 @@ class Course:
     labels: tuple[str, ...]
     values: tuple[float, ...]
     limits: tuple[Threshold, ...]
+    first_bad: int | None
 
     @property
     def worst_is_high(self) -> bool:
@@ -63,6 +72,7 @@ def course(report: BisectReport) -> Course | None:
         tuple(step.label for step in shown),
         tuple(step.metrics[metric] for step in shown),
         tuple(threshold for threshold in thresholds if threshold.metric == metric),
+        report.first_bad.index if report.first_bad else None,
     )
 
 
@@ -127,13 +137,9 @@ def _deciding(report: BisectReport, thresholds: Sequence[Threshold]) -> str:
 def _axis(drawn: Course) -> tuple[str, list[float]]:
     """The x-axis, and a value for each place on it."""
     if len(drawn.indexes) <= _NUMBERED:
-        named = len(drawn.indexes) <= _NAMED
-        room = _CHARACTERS // len(drawn.indexes) - 2
-        labels = [
-            f"{index} {_short(label, room - len(str(index)) - 1)}".strip() if named else str(index)
-            for index, label in zip(drawn.indexes, drawn.labels, strict=True)
-        ]
-        quoted = ", ".join(f'"{label}"' for label in labels)
+        numbers = [str(index) for index in drawn.indexes]
+        marked = [_marked(label, drawn, place) for place, label in enumerate(_names(drawn) or numbers)]
+        quoted = ", ".join(f'"{label}"' for label in marked)
         return f'x-axis "models looked at, oldest first" [{quoted}]', list(drawn.values)
     first, last = drawn.indexes[0], drawn.indexes[-1]
     title = "models, oldest first"
@@ -162,21 +168,40 @@ def _thinned(values: list[float], *, worst_is_high: bool) -> list[float]:
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
-    margin = max((high - low) * 0.08, abs(high) * 1e-4, 1e-5)
+    margin = max((high - low) * 0.08, abs(high) * 1e-4, 1e-9)
     return low - margin, high + margin
 
 
 def _number(value: float) -> str:
-    """A number as Mermaid reads it: no exponent."""
-    return f"{value:.6f}".rstrip("0").rstrip(".")
+    """A number as Mermaid reads it: six digits and no exponent."""
+    return f"{Decimal(f'{value:.6g}'):f}"
 
 
-def _short(label: str, room: int) -> str:
-    """What of a label is harmless, cut in its middle: names of one series differ at their ends."""
-    kept = "".join(char if char.isalnum() or char in _HARMLESS else "_" for char in label)
-    if len(kept) <= room:
-        return kept
-    if room < 3:
-        return ""
-    head = (room - 1) // 2
-    return f"{kept[:head]}…{kept[len(kept) - (room - 1 - head) :]}"
+def _names(drawn: Course) -> list[str] | None:
+    """The models' names, where there is room for all beside each other and they can be told apart."""
+    room = min(_WIDEST, (_WIDTH - _BESIDE_PLOT) / len(drawn.labels) - _AIR)
+    names = [_harmless(label) for label in _telling(drawn.labels)]
+    fit = all(name.strip("_ ") and _wide(_marked(name, drawn, place)) <= room for place, name in enumerate(names))
+    return names if fit and len(set(names)) == len(names) else None  # equal labels would be one place on the axis
+
+
+def _telling(labels: Sequence[str]) -> list[str]:
+    """Labels without what says nothing: the folder that all are in, and the ending that models have."""
+    in_one_folder = len({label.rpartition("/")[0] for label in labels}) == 1
+    return [(label.rpartition("/")[2] if in_one_folder else label).removesuffix(".onnx") for label in labels]
+
+
+def _harmless(label: str) -> str:
+    return "".join(char if char.isalnum() or char in _HARMLESS else "_" for char in label)
+
+
+def _marked(label: str, drawn: Course, place: int) -> str:
+    return f"✗ {label}" if drawn.indexes[place] == drawn.first_bad else label
+
+
+def _wide(text: str) -> float:
+    """Pixels that ``text`` takes in a wide font such as Verdana, rather too many than too few."""
+    return _FONT * sum(
+        1.0 if char in "MWmw…%@" or unicodedata.east_asian_width(char) in "WF" else 0.8 if char.isupper() else 0.65
+        for char in text
+    )
