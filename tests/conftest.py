@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("no stopwatch", deadline=None)  # how long a test takes says nothing about a busy machine
+settings.load_profile("no stopwatch")
 
 _VARIABLE = "BISECT_CACHE_REAL_DATA"
 _REPOSITORY = Path(__file__).resolve().parents[1]

@@ -12,7 +12,18 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bisect_cache.cache.generate import generate
 from bisect_cache.cache.manifest import Synthetic, Table
-from bisect_cache.report.structs import BisectReport, CacheFacts, CheckpointFacts, CheckReport, Step, TimelineFacts
+from bisect_cache.report.sections import joined
+from bisect_cache.report.structs import (
+    BisectReport,
+    CacheFacts,
+    CacheReport,
+    CheckpointFacts,
+    CheckReport,
+    RunReport,
+    Section,
+    Step,
+    TimelineFacts,
+)
 
 SIX = ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")
 
@@ -222,3 +233,16 @@ def check_report(outcome: str = "clean", **fields: Any) -> CheckReport:
         "environment": {"bisect-cache": "0"},
     }
     return CheckReport(outcome=outcome, **(defaults | fields))  # type: ignore[arg-type]
+
+
+def section(report: CacheReport, cache: str = "cache", *, smoke: bool = False) -> Section:
+    """One cache of a run over several."""
+    return Section(cache, smoke, report)
+
+
+def run_report(*sections: Section) -> RunReport:
+    """The report of a run over several caches; without more, a smoke test that passed and a real cache that is good."""
+    synthetic = CacheFacts("the embedded cache", "synthetic", 256, None, "sha256:" + "1" * 64)
+    passed = section(bisect_report("no-regression", cache=synthetic, verdict="Fine."), "embedded", smoke=True)
+    good = section(bisect_report("no-regression", verdict="All are good."), "clips")
+    return joined(sections or (passed, good))

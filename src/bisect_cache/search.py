@@ -20,14 +20,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from msgspec import Struct
+
 from bisect_cache.judge.verdict import Verdict
 
 Outcome = Literal["regression", "no-regression", "head-bad", "non-monotone", "inconclusive"]
 Search = Generator[tuple[int, ...], Sequence[Verdict], "Found"]
 
 
-@dataclass(frozen=True)
-class Crossing:
+class Crossing(Struct, frozen=True, forbid_unknown_fields=True):
     """Two checkpoints, all between them unjudged or untestable, where good turns bad or bad turns good."""
 
     kind: Literal["regression", "recovery"]

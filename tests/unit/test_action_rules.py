@@ -3,13 +3,15 @@
 import itertools
 
 import pytest
-from making import bisect_report, check_report
+from making import bisect_report, check_report, step
 
 from bisect_cache.action.annotations import annotated
 from bisect_cache.action.failing import exit_code
-from bisect_cache.action.inputs import BadInput, Inputs, read_inputs
+from bisect_cache.action.inputs import BadInput, Inputs, Posting, read_inputs, read_posting
 from bisect_cache.cache.drift import Finding
 from bisect_cache.judge.thresholds import Threshold
+from bisect_cache.report.sections import joined
+from bisect_cache.report.structs import CheckpointFacts, Section
 
 DEFAULT = frozenset({"regression", "drift", "inconclusive"})
 
@@ -39,6 +41,56 @@ def test_lines_become_several_thresholds_and_specs() -> None:
     read = inputs(thresholds="plcc >= 0.8\n\nrmse <= 2\n", timeline=" files:a.onnx \nfiles:b.onnx")
     assert [str(threshold) for threshold in read.thresholds] == ["plcc >= 0.8", "rmse <= 2"]
     assert read.timeline == ("files:a.onnx", "files:b.onnx")
+
+
+def posting(**given: str) -> Posting:
+    return read_posting(lambda name: given.get(name.replace("-", "_"), ""))
+
+
+def test_a_comment_is_always_there_unless_the_workflow_says_otherwise() -> None:
+    assert posting() == Posting("always", "default", None, regressions=False)
+    assert posting(comment=" On-Failure ").comment == "on-failure"
+
+
+@pytest.mark.parametrize(
+    ("text", "tracking"),
+    [
+        ("", None),
+        ("false", None),
+        ("true", "bisect-cache: nightly"),
+        ("17", 17),
+        ("#17", 17),
+        ("Models at night", "Models at night"),
+        ("x\ny", "x y"),
+    ],
+)
+def test_a_tracking_issue_is_a_number_or_a_title(text: str, tracking: int | str | None) -> None:
+    assert posting(tracking_issue=text).tracking == tracking
+
+
+def test_a_token_is_never_shown() -> None:
+    assert "s3cr3t" not in repr(posting(github_token="s3cr3t"))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"comment": "sometimes"}, "input 'comment' is 'sometimes'; it can be always or on-failure or never"),
+        ({"key": "k" * 101}, "input 'key' has 101 characters"),
+        ({"tracking_issue": "t" * 201}, "input 'tracking-issue' has 201 characters"),
+        ({"regression_issues": "yes"}, "input 'regression-issues' is 'yes'; it can be true or false"),
+    ],
+)
+def test_a_bad_wish_is_named(given: dict[str, str], words: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        posting(**given)
+    assert words in str(refused.value)
+
+
+def test_caches_are_lines_and_each_is_named_once() -> None:
+    assert inputs(cache="embedded\n\n quality/cache ").caches == ("embedded", "quality/cache")
+    with pytest.raises(BadInput, match="names 'a' twice"):
+        inputs(cache="a\nb\na")
 
 
 @pytest.mark.parametrize(
@@ -135,3 +187,68 @@ def test_drift_speaks_through_its_findings_alone() -> None:
 def test_ten_of_a_level_are_all_shown() -> None:
     shown = annotated(check_report("drift", findings=findings(10, "error")), ["c"])
     assert [note.message for note in shown] == [f"d{index}" for index in range(10)]
+
+
+REGRESSED = bisect_report(first_bad=CheckpointFacts(1, "model_01", {"file": "models/b.onnx"}))
+
+
+def test_a_regression_stands_on_the_file_of_its_model() -> None:
+    assert annotated(REGRESSED, ["c"])[0].file == "models/b.onnx"
+
+
+@pytest.mark.parametrize("file", ["/etc/passwd", "../b.onnx", "a/../../b.onnx", ""])
+def test_a_file_outside_the_workspace_is_no_place_for_an_annotation(file: str) -> None:
+    outside = bisect_report(first_bad=CheckpointFacts(1, "model_01", {"file": file}))
+    assert annotated(outside, ["c"])[0].file is None
+
+
+def test_a_model_that_cannot_be_judged_is_a_warning_on_its_file() -> None:
+    broken = step(1, "untestable", reason="it predicts NaN", origin={"file": "models/n.onnx"})
+    (shown,) = annotated(bisect_report("no-regression", first_bad=None, steps=(step(0), broken, step(2))), ["c"])
+    assert (shown.level, shown.file, shown.message) == ("warning", "models/n.onnx", "model_01: it predicts NaN")
+
+
+def test_what_does_not_fail_the_job_is_no_error() -> None:
+    drifted = bisect_report(check=check_report("drift", findings=findings(1, "error")))
+    assert {shown.level for shown in annotated(drifted, ["c"], fails=False)} == {"warning"}
+
+
+def several(real: str = "no-regression", smoke: str = "no-regression"):
+    return joined(
+        [
+            Section("embedded", smoke=True, report=bisect_report(smoke, first_bad=None)),
+            Section("quality/cache", smoke=False, report=bisect_report(real)),
+        ]
+    )
+
+
+def test_several_caches_are_annotated_each_on_its_own_files() -> None:
+    report = joined(
+        [
+            Section("one", smoke=False, report=check_report("drift", findings=findings(1, "error"))),
+            Section("embedded", smoke=False, report=check_report("drift", findings=findings(1, "error"))),
+        ]
+    )
+    assert [shown.file for shown in annotated(report, ["one", "embedded"])] == ["one/models/m0.onnx", None]
+
+
+def test_a_smoke_test_that_failed_is_annotated_as_wiring() -> None:
+    shown = annotated(several(smoke="regression"), ["embedded", "quality/cache"])
+    assert [note.title for note in shown] == ["bisect-cache: the wiring broke"]
+
+
+@pytest.mark.parametrize(
+    ("real", "smoke", "fail_on", "code"),
+    [
+        ("no-regression", "no-regression", DEFAULT, 0),
+        ("regression", "no-regression", DEFAULT, 1),
+        ("regression", "no-regression", {"drift"}, 0),
+        ("inconclusive", "no-regression", DEFAULT, 2),
+        ("no-regression", "regression", {"drift"}, 2),
+        ("regression", "regression", DEFAULT, 2),
+        ("wiring-broke", "no-regression", {"regression"}, 2),
+        ("regression", "regression", {"never"}, 0),
+    ],
+)
+def test_what_fails_a_job_over_several_caches(real: str, smoke: str, fail_on, code: int) -> None:
+    assert exit_code(several(real, smoke), frozenset(fail_on)) == code

@@ -1,19 +1,24 @@
 """What a person sees in a terminal: the worst first, cut with a count, and nothing that a terminal obeys."""
 
 import io
+import re
 
+from arbitrary import READ_REPORTS
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from making import bisect_report, check_report, step
 from rich.console import Console
 
 from bisect_cache.cache.drift import Finding
-from bisect_cache.report.structs import BisectReport, CheckpointFacts, CheckReport
+from bisect_cache.report.sections import check_of, sections_of
+from bisect_cache.report.structs import BisectReport, CheckpointFacts, CheckReport, Report
 from bisect_cache.report.terminal import show_bisect, show_check
 
 NASTY = "a\x1b[31m\r[bold]b"
 
 
-def seen(report: BisectReport | CheckReport) -> list[str]:
-    console = Console(file=io.StringIO(), width=160, highlight=False)
+def seen(report: BisectReport | CheckReport, width: int = 160) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, highlight=False)
     if isinstance(report, BisectReport):
         show_bisect(report, console)
     else:
@@ -46,9 +51,47 @@ def test_nothing_from_a_stranger_reaches_the_terminal_raw() -> None:
         assert "[bold]b" in text
 
 
+@settings(max_examples=30)
+@given(READ_REPORTS, st.sampled_from([40, 80, 160]))
+def test_any_report_can_be_shown_at_any_width(report: Report, width: int) -> None:
+    for section in sections_of(report):
+        for one in (section.report, check_of(section.report)):
+            if one is not None:
+                text = "\n".join(seen(one, width))
+                assert all(char.isprintable() or char == "\n" for char in text)
+
+
 def test_of_many_steps_those_around_the_verdict_are_shown_and_the_others_counted() -> None:
     steps = tuple(step(index, "untestable") for index in range(500))
-    lines = seen(bisect_report(steps=steps, first_bad=CheckpointFacts(400, "model_400")))
-    assert any(" model_400 " in line for line in lines)
-    assert not any(" model_00 " in line for line in lines)
-    assert any(line.startswith("… and 440 models farther from the verdict") for line in lines)
+    lines = seen(bisect_report(steps=steps, first_bad=CheckpointFacts(400, "model_400"), last_good=None))
+    shown = [int(line.split()[0]) for line in lines if " model_" in line]
+    assert len(shown) == 60
+    assert {0, 400, 499} < set(shown)
+    assert max(abs(index - 400) for index in set(shown) - {0, 499}) <= 29
+    gaps = [int(count) for line in lines for count in re.findall(r"^ *… +(\d+) untestable left out *$", line)]
+    assert sum(gaps) == 440
+    assert len(gaps) == 2
+    assert any(line.startswith("440 models are left out here") for line in lines)
+
+
+def test_where_all_steps_are_shown_nothing_is_said_to_be_left_out() -> None:
+    lines = seen(bisect_report(steps=tuple(step(index) for index in range(60))))
+    assert len([line for line in lines if " model_" in line]) == 60
+    assert not any("left out" in line for line in lines)
+
+
+def test_the_good_ones_in_the_middle_give_way_first() -> None:
+    steps = tuple(step(index, "bad" if index in (100, 4000) else "good") for index in range(5000))
+    report = bisect_report(steps=steps, first_bad=CheckpointFacts(100, "m"), last_good=CheckpointFacts(99, "m"))
+    lines = seen(report)
+    shown = {int(line.split()[0]) for line in lines if " model_" in line}
+    assert {0, 99, 100, 4000, 4999} < shown
+    gaps = [int(count) for line in lines for count in re.findall(r"^ *… +(\d+) good left out *$", line)]
+    assert len(gaps) == 3
+    assert sum(gaps) == 4940
+
+
+def test_a_narrow_terminal_has_a_column_for_each_metric_that_is_asked_for_once() -> None:
+    thresholds = ("plcc >= 0.8", "PLCC < 1", "rmse<=2", "", "nonsense")
+    header = next(line for line in seen(bisect_report(thresholds=thresholds), 60) if "verdict" in line)
+    assert header.split() == ["#", "model", "verdict", "PLCC", "RMSE", "why"]

@@ -35,7 +35,7 @@ CheckOutcome = Literal["clean", "writer-drift", "drift", "wiring-broke"]
 _COLUMNS_SHOWN = 12
 
 
-class Finding(Struct, frozen=True):
+class Finding(Struct, frozen=True, forbid_unknown_fields=True):
     """One difference: the file it concerns (relative to the cache), its kind, and what changed and what to do."""
 
     file: str

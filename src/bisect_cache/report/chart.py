@@ -22,6 +22,8 @@ _POINTS = 250
 """Points of a line; where there are more models, each point is the worst of its neighbours."""
 _LONGEST, _LARGEST = 1_000_000, 1e9
 """An index and a value beyond which a report is not worth a picture: somebody made it up."""
+_SMALLEST = 1e-9
+"""Below this, a value is drawn as zero."""
 _WIDTH, _HEIGHT, _FONT = 700, 320, 12
 """Pixels. Where the column is narrower, Mermaid measures its labels too small and the last one is cut."""
 _BESIDE_PLOT, _AIR = 80, 8
@@ -101,9 +103,12 @@ def sparkline(values: Sequence[float | None]) -> str:
     if not known:
         return "·" * len(values)
     low, high = min(known), max(known)
-    step = (high - low) / (len(_BLOCKS) - 1) or 1.0
+    step = high / (len(_BLOCKS) - 1) - low / (len(_BLOCKS) - 1) or 1.0  # their difference may be no float
     return "".join(
-        "·" if value is None or not math.isfinite(value) else _BLOCKS[round((value - low) / step)] for value in values
+        "·"
+        if value is None or not math.isfinite(value)
+        else _BLOCKS[min(round(value / step - low / step), len(_BLOCKS) - 1)]
+        for value in values
     )
 
 
@@ -174,7 +179,7 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
 
 def _number(value: float) -> str:
     """A number as Mermaid reads it: six digits and no exponent."""
-    return f"{Decimal(f'{value:.6g}'):f}"
+    return f"{Decimal(f'{value:.6g}'):f}" if abs(value) >= _SMALLEST else "0"
 
 
 def _names(drawn: Course) -> list[str] | None:

@@ -13,9 +13,9 @@ from bisect_cache.printable import one_line, printable
 _LONGEST_NAME = 200
 _LONGEST_PROSE = 2000
 _LONGEST_COMMAND = 4000
-_REPRODUCES = ("bisect", "check")
+_REPRODUCES = (["bisect-cache", "bisect"], ["bisect-cache", "check"])
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-!|~>$])")
-_NUMBERED = re.compile(r"^(\d+)\.")
+_NUMBERED = re.compile(r"^(\d+)\.(?= |$)")
 _ZERO_WIDTH = "\u200b"
 _LIVE = re.compile(r"[@#]|:(?=//|[\w\\+-]+:)|(?<![a-z0-9])(?:gh\\?-(?=\d)|www(?=\.))", re.IGNORECASE)
 """Where a mention, an issue, an address or an emoji begins, with what is escaped by then."""
@@ -55,15 +55,15 @@ def _quiet(text: str) -> str:
 def command(text: str) -> str:
     """A command of ours as a code block to be copied: one line, its words quoted anew; nothing where it is not ours.
 
-    A report may come from a stranger, and people run what they copy: only what reads and writes nothing is shown.
+    A report may come from a stranger, and people run what they copy: none that writes a file is shown.
     """
     try:
         words = shlex.split(one_line(text)) if len(text) <= _LONGEST_COMMAND else []
     except ValueError:
         return ""
-    ours = words[:1] == ["bisect-cache"] and words[1:2] in ([name] for name in _REPRODUCES)
-    if not ours or any(word.startswith("--json") for word in words):
-        return ""
     shown = shlex.join(words)
+    writes = any(word.startswith("--json") for word in words)
+    if words[:2] not in _REPRODUCES or writes or len(shown) > _LONGEST_COMMAND:
+        return ""
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", shown)), default=0))
     return f"{fence}sh\n{shown}\n{fence}"

@@ -8,11 +8,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from bisect_cache.judge.thresholds import METRIC_NAMES
 from bisect_cache.printable import printable
 from bisect_cache.report.chart import course
 from bisect_cache.report.occasion import Occasion
@@ -20,7 +22,7 @@ from bisect_cache.report.sections import has_failed, leading, sections_of
 from bisect_cache.report.structs import BisectReport, Report, RunOutcome
 
 NIGHTS_KEPT = 30
-_LONGEST_LABEL = 80
+_LONGEST_LABEL, _LONGEST_METRIC, _COMMIT_DIGITS = 80, 20, 40
 _LINE = re.compile(r"^<!-- bisect-cache night ([A-Za-z0-9+/=]{1,2000}) -->\s*$", re.MULTILINE)
 
 
@@ -30,12 +32,12 @@ class Night(Struct, frozen=True, array_like=True):
     at: datetime
     outcome: RunOutcome
     failed: bool
-    first_bad: str | None
-    metric: str | None
+    first_bad: Annotated[str, Meta(max_length=_LONGEST_LABEL)] | None
+    metric: Annotated[str, Meta(max_length=_LONGEST_METRIC)] | None
     newest: float | None
     """The metric of the newest model; None where it could not be judged."""
     run: int | None
-    commit: str
+    commit: Annotated[str, Meta(max_length=_COMMIT_DIGITS)]
 
 
 def night(report: Report, occasion: Occasion, at: datetime) -> Night:
@@ -46,14 +48,14 @@ def night(report: Report, occasion: Occasion, at: datetime) -> Night:
     bad = told.first_bad.label if isinstance(told, BisectReport) and told.first_bad else None
     metric, newest = _newest(told) if isinstance(told, BisectReport) else (None, None)
     return Night(
-        at.replace(microsecond=0),
+        at.astimezone(UTC).replace(microsecond=0),
         report.outcome,
         any(has_failed(section.report) for section in sections),
         printable(bad, _LONGEST_LABEL) if bad else None,
         metric,
         newest,
         occasion.run,
-        occasion.commit[:40],
+        occasion.commit[:_COMMIT_DIGITS],
     )
 
 
@@ -77,13 +79,11 @@ def hidden(nights: Sequence[Night]) -> str:
 
 def _newest(report: BisectReport) -> tuple[str | None, float | None]:
     drawn = course(report)
-    metric = drawn.metric if drawn else None
+    asked = [drawn.metric] if drawn else []
     last = report.timeline.length - 1 if report.timeline else -1
-    for step in report.steps:
-        if step.index == last and step.metrics:
-            metric = metric if metric in step.metrics else next(iter(step.metrics))
-            return metric, step.metrics[metric]
-    return metric, None
+    metrics = next((step.metrics for step in report.steps if step.index == last), {})
+    metric = next((name for name in (*asked, *METRIC_NAMES) if name in metrics), None)
+    return metric, metrics[metric] if metric else None
 
 
 def _decoded(line: str) -> Night | None:
@@ -91,4 +91,4 @@ def _decoded(line: str) -> Night | None:
         one = msgspec.json.decode(base64.b64decode(line, validate=True), type=Night)
     except (ValueError, msgspec.MsgspecError):
         return None
-    return one if one.at.tzinfo is not None else None
+    return one if one.at.tzinfo == UTC else None

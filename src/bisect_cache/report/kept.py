@@ -19,11 +19,12 @@ class Gap:
 def kept(report: BisectReport, rows: int) -> list[Step | Gap]:
     """At most ``rows`` steps in the order of the timeline, and a gap wherever some are left out."""
     ordered = sorted(report.steps, key=lambda step: step.index)
-    shown = {id(step) for step in sorted(ordered, key=lambda step: _rank(step, report, ordered))[:rows]}
+    ranked = sorted(range(len(ordered)), key=lambda place: _rank(ordered[place], report, ordered))
+    shown = set(ranked[:rows])
     entries: list[Step | Gap] = []
     left_out: list[Step] = []
-    for step in ordered:
-        if id(step) not in shown:
+    for place, step in enumerate(ordered):
+        if place not in shown:
             left_out.append(step)
             continue
         entries.extend(_gap(left_out))

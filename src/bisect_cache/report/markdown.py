@@ -6,7 +6,8 @@ the tracking comment is that page and the nights before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,12 +23,12 @@ from bisect_cache.report.sections import check_of, has_failed, sections_of, whol
 from bisect_cache.report.structs import (
     EXIT_CODES,
     BisectReport,
+    CacheReport,
     CheckpointFacts,
     CheckReport,
     Report,
     RunReport,
     Section,
-    Step,
 )
 
 if TYPE_CHECKING:
@@ -35,24 +36,28 @@ if TYPE_CHECKING:
 
 SUMMARY_LIMIT = 1_048_576
 """Bytes that a step summary may have; one more, and GitHub drops the whole of it."""
+_FOR_WARNINGS = 32_768
+"""Bytes of a summary that are left to what could not be posted, which is written behind the report."""
 COMMENT_LIMIT = 65_536
 """Characters that a comment may have. Signs beyond 16 bits are counted twice here: nobody says how GitHub counts."""
 DEFAULT_KEY = "default"
-_ORIGINS_SHOWN = 5
-_VERSIONS_SHOWN = 12
+_ORIGINS_SHOWN, _THRESHOLDS_SHOWN, _VERSIONS_SHOWN = 5, 10, 12
+_LONGEST_FACT = 60
+"""Characters of a name or a version among others on one line."""
 
 
 class _Room(NamedTuple):
-    """How much of a report is shown."""
+    """How much of each cache's report is shown; its verdict alone where no row is."""
 
     rows: int
     charts: bool
 
 
-_ROOMS = tuple(_Room(rows, charts=rows >= 30) for rows in (1000, 500, 250, 120, 60, 30, 12, 6, 3, 1))
+_ROOMS = tuple(_Room(rows, charts=rows >= 30) for rows in (1000, 500, 250, 120, 60, 30, 12, 6, 3, 1, 0))
+"""The largest first."""
 
 
-def summary(report: Report, occasion: Occasion = NOWHERE, limit: int = SUMMARY_LIMIT) -> str:
+def summary(report: Report, occasion: Occasion = NOWHERE, limit: int = SUMMARY_LIMIT - _FOR_WARNINGS) -> str:
     """The report as a step summary of at most ``limit`` bytes of UTF-8.
 
     Good models in the middle and findings of low rank give way first, and the text says how many did.
@@ -92,17 +97,23 @@ def tracking(report: Report, occasion: Occasion, nights: Sequence[Night], key: s
 
 def regression_issue(report: BisectReport, bad: CheckpointFacts, occasion: Occasion, head: str) -> str:
     """The body of an issue about one regression."""
+    drawn = chart(report)
     text = (
         _templates()
         .get_template("regression.md.j2")
         .render(
             bad=bad,
-            good=report.last_good,
+            models=[
+                _Line(role, facts.label, {}, _origin(facts))
+                for role, facts in (("first bad", bad), ("last good", report.last_good))
+                if facts
+            ],
             source=report.timeline.source if report.timeline else "",
-            thresholds=report.thresholds[:10],
+            thresholds=report.thresholds[:_THRESHOLDS_SHOWN],
             cache=report.cache.path if report.cache else "",
             verdict=report.verdict,
-            chart=chart(report),
+            chart=drawn,
+            chart_words=_chart_words(report, drawn),
             reproduce=report.reproduce,
             occasion=occasion,
         )
@@ -122,14 +133,16 @@ class _Line:
     """One of the two models that a verdict names."""
 
     role: str
-    step: Step
+    label: str
+    metrics: Mapping[str, float]
     origin: list[tuple[str, str]]
 
 
 def _fitted(report: Report, occasion: Occasion, key: str, fits: Callable[[str], bool]) -> str:
+    words = headline(report).words
     shown = {
         "report": report,
-        "verdict": report.verdict if isinstance(report, RunReport) else whole_verdict(report),
+        "verdict": (report.verdict if isinstance(report, RunReport) else whole_verdict(report)) or words,
         "headline": headline(report),
         "several": isinstance(report, RunReport),
         "metric_names": METRIC_NAMES,
@@ -137,22 +150,34 @@ def _fitted(report: Report, occasion: Occasion, key: str, fits: Callable[[str], 
         "key": key,
     }
     page, short = _templates().get_template("page.md.j2"), _templates().get_template("short.md.j2")
-    sections = sections_of(report)
-    for room in _ROOMS:
-        text = page.render(sections=[_view(section, room) for section in sections], **shown)
-        if fits(text):
-            return text
-    text = short.render(**shown)
-    while not fits(text):
+    sections = sorted(sections_of(report), key=_reading_order)
+    charts = [chart(section.report) if isinstance(section.report, BisectReport) else None for section in sections]
+
+    @cache
+    def rendered(place: int) -> str:
+        views = [_view(section, drawn, _ROOMS[place]) for section, drawn in zip(sections, charts, strict=True)]
+        return page.render(sections=views, brief=_ROOMS[place].rows == 0, **shown)
+
+    # By bisection: where a report is far too long, the largest of its pages would take longest.
+    largest = bisect_left(range(len(_ROOMS)), True, key=lambda place: fits(rendered(place)))
+    text = rendered(largest) if largest < len(_ROOMS) else short.render(**shown)
+    while text and not fits(text):
         text = text[: len(text) * 9 // 10]
     return text
 
 
-def _view(section: Section, room: _Room) -> dict[str, Any]:
+def _reading_order(section: Section) -> tuple[bool, bool]:
+    """What has failed comes first, a smoke test before what it throws doubt on; one that has passed comes last."""
+    failed = has_failed(section.report)
+    return not failed, failed != section.smoke
+
+
+def _view(section: Section, drawn: str | None, room: _Room) -> dict[str, Any]:
     report = section.report
     check, bisect = check_of(report), report if isinstance(report, BisectReport) else None
     findings = _ranked(check, room.rows)
-    drawn = chart(bisect) if bisect and room.charts else None
+    notes = bisect.notes if bisect else ()
+    drawn = drawn if room.charts else None
     return {
         "name": section.cache,
         "verdict": whole_verdict(report),
@@ -163,14 +188,29 @@ def _view(section: Section, room: _Room) -> dict[str, Any]:
         "synthetic": report.cache is not None and report.cache.provenance == "synthetic",
         "failed": has_failed(report),
         "chart": drawn,
-        "chart_words": _chart_words(bisect) if bisect and drawn else "",
+        "chart_words": _chart_words(bisect, drawn) if bisect else "",
         "spark": _spark(bisect) if bisect and not room.charts else "",
         "entries": kept(bisect, room.rows) if bisect else [],
         "findings": findings,
         "findings_left_out": len(check.findings) - len(findings) if check else 0,
-        "environment": list(report.environment.items())[:_VERSIONS_SHOWN],
+        "notes": notes[: room.rows],
+        "notes_left_out": len(notes[room.rows :]),
+        "commands": _commands(report, check),
+        "made_with": _made_with(report),
         **_pair(bisect),
     }
+
+
+def _commands(report: CacheReport, check: CheckReport | None) -> list[str]:
+    """Code blocks of the commands that show the same, and what is wrong with the cache where anything is."""
+    wanted = [report.reproduce, check.reproduce] if check and has_failed(check) else [report.reproduce]
+    return list(dict.fromkeys(block for block in map(command, wanted) if block))
+
+
+def _made_with(report: CacheReport) -> str:
+    versions = list(report.environment.items())[:_VERSIONS_SHOWN]
+    said = [f"{prose(name, _LONGEST_FACT)} {prose(value, _LONGEST_FACT)}" for name, value in versions]
+    return " · ".join([f"cache {code(report.cache.fingerprint)}", *said] if report.cache else said)
 
 
 def _ranked(check: CheckReport | None, rows: int) -> list[Any]:
@@ -185,15 +225,15 @@ def _pair(report: BisectReport | None) -> dict[str, Any]:
     steps = {step.index: step for step in report.steps}
     roles = [("last good", report.last_good), ("first bad", report.first_bad)]
     lines = [
-        _Line(role, steps[facts.index], list(facts.origin.items())[:_ORIGINS_SHOWN])
+        _Line(role, steps[facts.index].label, steps[facts.index].metrics, _origin(facts))
         for role, facts in roles
         if facts.index in steps
     ]
     if len(lines) < len(roles):
         return {"pair": []}
-    before, after = (line.step.metrics for line in lines)
+    before, after = (line.metrics for line in lines)
     metrics = [metric for metric in METRIC_NAMES if metric in before or metric in after]
-    limits = understood(report.thresholds)
+    limits = understood(report.thresholds[:_THRESHOLDS_SHOWN])
     return {
         "pair": lines,
         "metrics": metrics,
@@ -208,12 +248,17 @@ def _pair(report: BisectReport | None) -> dict[str, Any]:
     }
 
 
-def _chart_words(report: BisectReport) -> str:
+def _origin(facts: CheckpointFacts) -> list[tuple[str, str]]:
+    return [(prose(name, _LONGEST_FACT), value) for name, value in list(facts.origin.items())[:_ORIGINS_SHOWN]]
+
+
+def _chart_words(report: BisectReport, source: str | None) -> str:
     drawn = course(report)
-    if drawn is None:
+    if drawn is None or source is None:
         return ""
-    limits = " and ".join(prose(str(limit)) for limit in drawn.limits)
-    return f"Blue: {metric_name(drawn.metric)} of each model.{f' Red: {limits}.' if limits else ''}"
+    limits = " and ".join(prose(str(limit)) for limit in drawn.limits[:_THRESHOLDS_SHOWN])
+    marked = " ✗: the first bad one." if "✗" in source else ""
+    return f"Blue: {metric_name(drawn.metric)} of each model.{f' Red: {limits}.' if limits else ''}{marked}"
 
 
 def _course_of(nights: Sequence[Night]) -> str:
@@ -223,7 +268,8 @@ def _course_of(nights: Sequence[Night]) -> str:
     known = [value for value in values if value is not None]
     if metric is None or not known:
         return ""
-    return f"{metric_name(metric)} of the newest model: `{sparkline(values)}` {min(known):.4f} to {max(known):.4f}"
+    course_of = f"{metric_name(metric)} of the newest model, run by run: `{sparkline(values)}`"
+    return f"{course_of} ({min(known):.4g} to {max(known):.4g})"
 
 
 def _spark(report: BisectReport) -> str:

@@ -53,10 +53,13 @@ def has_failed(report: CacheReport) -> bool:
 
 def leading(sections: Sequence[Section]) -> Section:
     """The section that a reader must see first: the worst, and of equals a real one."""
-    return min(
-        sections,
-        key=lambda section: (*map(_WORST_FIRST.index, all_outcomes(section.report)), section.smoke),
-    )
+    return min(sections, key=_place)
+
+
+def _place(section: Section) -> tuple[bool, int, int, bool]:
+    check = check_of(section.report)
+    of_check = _WORST_FIRST.index(check.outcome) if check else len(_WORST_FIRST)
+    return not has_failed(section.report), _WORST_FIRST.index(section.report.outcome), of_check, section.smoke
 
 
 def joined(sections: Sequence[Section]) -> RunReport:
@@ -70,7 +73,9 @@ def joined(sections: Sequence[Section]) -> RunReport:
             f"other caches may come of the same fault. {whole_verdict(smoke.report)}"
         )
     elif EXIT_CODES[outcome]:
-        verdict = f"{first.cache}: {whole_verdict(first.report)}"
+        others = [_failing(section) for section in sections if section is not first and has_failed(section.report)]
+        also = f" Also failed: {', '.join(others)}." if others else ""
+        verdict = f"{first.cache}: {whole_verdict(first.report)}{also}"
     else:
         judged = [f"{section.cache}: {whole_verdict(section.report)}" for section in sections if not section.smoke]
         passed = ", ".join(section.cache for section in sections if section.smoke)
@@ -85,3 +90,7 @@ def whole_verdict(report: CacheReport) -> str:
     if check is None or check is report or report.outcome == "wiring-broke" or not EXIT_CODES[check.outcome]:
         return report.verdict
     return f"{report.verdict} {check.verdict}"
+
+
+def _failing(section: Section) -> str:
+    return f"{section.cache} ({', '.join(outcome for outcome in all_outcomes(section.report) if EXIT_CODES[outcome])})"

@@ -12,7 +12,7 @@ from bisect_cache.cache.drift import CheckOutcome, Finding
 from bisect_cache.cache.manifest import Provenance
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.judge.verdict import Verdict
-from bisect_cache.printable import one_line
+from bisect_cache.printable import one_line, printable
 from bisect_cache.search import Crossing, Outcome
 
 BisectOutcome = Outcome | Literal["wiring-broke"]
@@ -133,7 +133,7 @@ class RunReport(
     outcome: RunOutcome
     verdict: str
     """One sentence, of the section that a reader must see first."""
-    sections: tuple[Section, ...]
+    sections: Annotated[tuple[Section, ...], Meta(min_length=1)]
 
 
 Report = BisectReport | CheckReport | RunReport
@@ -183,8 +183,8 @@ def decode_report(data: bytes, called: str) -> Report:
         report: Report = msgspec.json.decode(data, type=Report)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise BadReport(
-            f"{called} is no report of bisect-cache {__version__} ({one_line(str(error))}); make it again with this "
-            f"version"
+            f"{called} is no report of bisect-cache {__version__} ({printable(one_line(str(error)), 300)}); make it "
+            f"again with this version"
         ) from error
     return fit_to_show(report)
 

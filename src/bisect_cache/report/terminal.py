@@ -10,6 +10,7 @@ from rich.text import Text
 
 from bisect_cache.judge.thresholds import METRIC_NAMES
 from bisect_cache.printable import one_line
+from bisect_cache.report.chart import understood
 from bisect_cache.report.kept import Gap, kept
 from bisect_cache.report.structs import BisectReport, CheckReport, Step
 
@@ -69,7 +70,8 @@ def _steps(report: BisectReport, width: int) -> Table:
     table.add_column("#", justify="right")
     table.add_column("model", overflow="fold", min_width=12)
     table.add_column("verdict", no_wrap=True)
-    metrics = METRIC_NAMES if width >= _NARROW else tuple(gate.split()[0] for gate in report.thresholds)
+    asked = dict.fromkeys(threshold.metric for threshold in understood(report.thresholds))
+    metrics = METRIC_NAMES if width >= _NARROW else tuple(asked)
     for metric in metrics:
         table.add_column(metric.upper().replace("_", "\n"), justify="right", no_wrap=True)
     table.add_column("why", overflow="fold", min_width=8)

@@ -1,0 +1,178 @@
+"""Strategies: names, nights and reports as a stranger may write them, within the schema."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+from hypothesis import strategies as st
+
+from bisect_cache.cache.drift import CheckOutcome, Finding, Kind, Severity
+from bisect_cache.judge.thresholds import METRIC_NAMES
+from bisect_cache.judge.verdict import Verdict
+from bisect_cache.report.history import Night
+from bisect_cache.report.marker import marker, run_marker
+from bisect_cache.report.occasion import Occasion
+from bisect_cache.report.structs import (
+    BisectReport,
+    CacheFacts,
+    CheckpointFacts,
+    CheckReport,
+    RunReport,
+    Section,
+    Step,
+    TimelineFacts,
+    decode_report,
+    encode_report,
+)
+from bisect_cache.search import Crossing, Outcome
+
+BISECT_OUTCOMES = (*get_args(Outcome), "wiring-broke")
+CHECK_OUTCOMES = get_args(CheckOutcome)
+OUTCOMES = tuple(dict.fromkeys((*BISECT_OUTCOMES, *CHECK_OUTCOMES)))
+
+HOSTILE = (
+    "x|y`z`` <img src=x onerror=alert(1)> @someone #12 [a](http://evil) **b** www.evil.example \n\n## no \x1b[31m",
+    "a \\| b \\",
+    "@me @o/team me@evil.example",
+    "#1 GH-12 gh-3 owner/repo#3 _GH-4 (gh-5)",
+    "https://evil.example ftp://x HTTP://X //y",
+    "_www.evil.example (www.evil.example *WWW.evil.example ~www.x",
+    "mailto:a@evil.example xmpp:a@b.c/d",
+    "::error::x ::set-output name=a::b",
+    ":bomb: :+1: a:b:c",
+    "&copy; &#64;me &lt;b&gt; &amp;",
+    "<!-- --> </details> </summary> </sub> <script>",
+    "$x$ $`y`$ $$z$$",
+    "\u202eright to left\u2066 \u200bzero\u200d width\ufeff \u00a0",
+    "``` \n```\n~~~",
+    "1. one",
+    "1) one",
+    "- [ ] task",
+    "> [!NOTE]",
+    "=== --- ***",
+    "| a | b |\n| --- | --- |",
+    "[^1] [x]: http://evil",
+    "'; rm -rf / #",
+    "x" * 5000,
+    "|" * 300,
+    "`" * 300,
+    "&" * 3000,
+    "\U0001f600" * 300,
+    "",
+    "nan",
+    f"x\n{marker('comment', 'other')}\n",
+    f"x\r\n{marker('tracking', 'other')}\r\n{run_marker(999)}\r\n",
+    f"x\u2028{marker('regression', 'other', 'm')}\u2028",
+)
+NAMES = st.one_of(
+    st.text(max_size=40), st.text("`|<>[]()*_#@&;:/\\~-+!.a1w $\n", max_size=20), st.sampled_from(HOSTILE)
+)
+"""What a name can be, before it is made fit to be shown."""
+
+_few = {"max_size": 3}
+_indexes = st.one_of(st.integers(0, 9), st.integers(0, 2**70))
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+_metrics = st.dictionaries(st.sampled_from([*METRIC_NAMES, "PLCC", "odd|metric"]), NUMBERS, max_size=4)
+_origins = st.dictionaries(st.sampled_from(["file", "version", *HOSTILE[:6]]), NAMES, **_few)
+_thresholds = st.sampled_from(
+    ["plcc >= 0.85", "srocc>0.8", "rmse <= 2", "rmse_mapped < -1e300", "PLCC > 1e9", "", "|", "plcc >= nan", "x" * 3000]
+)
+
+
+def _tuples(of: st.SearchStrategy[Any], most: int = 3) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(of, max_size=most).map(tuple)
+
+
+_steps = st.builds(
+    Step,
+    index=_indexes,
+    label=NAMES,
+    verdict=st.sampled_from(get_args(Verdict)),
+    metrics=_metrics,
+    intervals=st.just({}),
+    reason=st.none() | NAMES,
+    seconds=NUMBERS,
+    notes=_tuples(NAMES, 2),
+    origin=_origins,
+)
+_facts = st.builds(CheckpointFacts, _indexes, NAMES, _origins)
+_caches = st.builds(
+    CacheFacts,
+    path=NAMES,
+    provenance=st.sampled_from(["real", "synthetic"]),
+    rows=_indexes,
+    contents=st.none() | _indexes,
+    fingerprint=NAMES,
+)
+_commands = st.sampled_from(
+    ["bisect-cache bisect --cache c", "bisect-cache check 'a b'", "rm -rf /", "bisect-cache bisect '", *HOSTILE]
+)
+_environments = st.dictionaries(NAMES, NAMES, **_few)
+_findings = st.builds(Finding, NAMES, st.sampled_from(get_args(Kind)), st.sampled_from(get_args(Severity)), NAMES)
+
+CHECKS = st.builds(
+    CheckReport,
+    outcome=st.sampled_from(CHECK_OUTCOMES),
+    verdict=NAMES,
+    cache=st.none() | _caches,
+    regenerated=st.booleans(),
+    findings=_tuples(_findings),
+    reproduce=_commands,
+    environment=_environments,
+)
+BISECTS = st.builds(
+    BisectReport,
+    outcome=st.sampled_from(BISECT_OUTCOMES),
+    verdict=NAMES,
+    cache=st.none() | _caches,
+    timeline=st.none() | st.builds(TimelineFacts, NAMES, _indexes),
+    thresholds=_tuples(_thresholds | NAMES),
+    evaluations=_indexes,
+    first_bad=st.none() | _facts,
+    last_good=st.none() | _facts,
+    candidates=_tuples(_facts, 1),
+    crossings=_tuples(st.builds(Crossing, st.sampled_from(["regression", "recovery"]), _indexes, _indexes), 1),
+    steps=_tuples(_steps, 6),
+    notes=_tuples(NAMES),
+    check=st.none() | CHECKS,
+    reproduce=_commands,
+    environment=_environments,
+)
+RUNS = st.builds(
+    RunReport,
+    outcome=st.sampled_from(OUTCOMES),
+    verdict=NAMES,
+    sections=st.lists(st.builds(Section, NAMES, st.booleans(), CHECKS | BISECTS), min_size=1, max_size=3).map(tuple),
+)
+
+
+def _read(report: Any) -> Any:
+    return decode_report(encode_report(report), "r.json")
+
+
+READ_BISECTS = BISECTS.map(_read)
+READ_REPORTS = st.one_of(BISECTS, CHECKS, RUNS).map(_read)
+"""Reports as ``decode_report`` gives them."""
+
+OCCASIONS = st.builds(
+    Occasion,
+    repository=st.sampled_from(["", "https://github.com/o/r"]),
+    run=st.none() | st.integers(0, 10**12),
+    commit=st.sampled_from(["", "0123456789" * 4]),
+    from_fork=st.booleans(),
+)
+TIMES = st.datetimes(datetime(1971, 1, 1), datetime(2999, 12, 31), timezones=st.just(UTC)).map(
+    lambda at: at.replace(microsecond=0)
+)
+NIGHTS = st.builds(
+    Night,
+    at=TIMES,
+    outcome=st.sampled_from(OUTCOMES),
+    failed=st.booleans(),
+    first_bad=st.none() | NAMES.map(lambda name: name[:80]),
+    metric=st.none() | st.sampled_from([*METRIC_NAMES, "odd"]),
+    newest=st.none() | NUMBERS,
+    run=st.none() | st.integers(0, 10**12),
+    commit=st.sampled_from(["", "0123456789" * 4]),
+)
