@@ -72,6 +72,46 @@ def test_the_real_example_gives_the_output_that_is_shown(real_data: Path, tmp_pa
     assert [line.rstrip() for line in printed.splitlines()] == shown.splitlines()
 
 
+def as_shown(report: Path, surface: str) -> str:
+    command = [sys.executable, "-m", "bisect_cache", "report", str(report), "--as", surface]
+    return without_versions(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def without_versions(markdown: str) -> str:
+    return re.sub(r"^<sub>cache .*$", "", markdown, flags=re.MULTILINE)
+
+
+def drawn(name: str) -> str:
+    return without_versions((ROOT / "docs" / "images" / name).read_text(encoding="utf-8"))
+
+
+def test_the_comment_in_the_readme_is_the_one_of_the_real_example(real_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(real_data)
+    lines = [line[2:] for line in README.splitlines() if line.startswith("$ bisect-cache ")]
+    for line in lines:
+        command = [sys.executable, "-m", "bisect_cache", *shlex.split(line)[1:]]
+        more = ["--json", "report.json"] if command[3] == "bisect" else []
+        subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, check=False)
+    assert as_shown(tmp_path / "report.json", "comment") == drawn("comment.md")
+
+
+def test_the_summary_in_the_readme_is_the_one_of_the_embedded_cache(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bisect_cache", "bisect", "--json", str(tmp_path / "r.json")]
+    subprocess.run(command, capture_output=True, check=True)
+    assert as_shown(tmp_path / "r.json", "summary") == drawn("summary.md")
+
+
+def test_the_pictures_in_the_readme_are_drawn_from_what_stands_beside_them() -> None:
+    checked = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "pictures.py"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, f"{checked.stdout}{checked.stderr}run `make pictures`"
+
+
+def test_the_readme_shows_the_first_example() -> None:
+    assert f"```yaml\n{(ROOT / 'examples' / 'pull-request.yml').read_text(encoding='utf-8')}```" in README
+
+
 @pytest.mark.parametrize("file", ["README.md", *sorted(path.name for path in (ROOT / "docs").glob("*.md"))])
 def test_links_between_documents_lead_somewhere(file: str) -> None:
     path = ROOT / file if file == "README.md" else ROOT / "docs" / file
