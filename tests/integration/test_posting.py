@@ -352,6 +352,13 @@ def test_the_tracking_issue_is_made_once_and_found_by_label_and_title(server: Fa
     assert "Last run: 2026-11-24 04:17 UTC" in body(server)
 
 
+def test_a_pull_request_with_the_label_and_the_title_is_no_tracking_issue(server: FakeApi) -> None:
+    server.add_pull("nights", labels=["bisect-cache"])
+    Client(server).night(RED)
+    assert server.issues[1].comments == []
+    assert len(server.issues[2].comments) == 1
+
+
 def test_a_tracking_issue_by_number_is_taken_as_it_is(server: FakeApi) -> None:
     server.add_issue("ours", state="closed")
     Client(server).night(RED, tracking=1)

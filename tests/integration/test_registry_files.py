@@ -62,7 +62,7 @@ def test_models_are_found_from_the_registrys_folder_in_its_order(folder):
     assert timeline.notes == ()
     assert [checkpoint.label for checkpoint in timeline.checkpoints] == ["first", "then"]
     assert [checkpoint.files.model() for checkpoint in timeline.checkpoints] == [b"b", b"a"]
-    assert timeline.checkpoints[0].origin == {"file": "models/b.onnx", "entry": "0"}
+    assert timeline.checkpoints[0].origin == {"file": "ml/models/b.onnx", "entry": "0"}
 
 
 def test_a_yaml_registry_is_read_with_its_sidecars_and_dates(folder):
