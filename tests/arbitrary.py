@@ -158,7 +158,7 @@ READ_REPORTS = st.one_of(BISECTS, CHECKS, RUNS).map(_read)
 OCCASIONS = st.builds(
     Occasion,
     repository=st.sampled_from(["", "https://github.com/o/r"]),
-    run=st.none() | st.integers(0, 10**12),
+    run=st.none() | st.integers(1000, 10**12),
     commit=st.sampled_from(["", "0123456789" * 4]),
     from_fork=st.booleans(),
 )

@@ -65,6 +65,7 @@ class Issue:
     created_at: datetime = field(default_factory=_now)
     updated_at: datetime = field(default_factory=_now)
     closed_at: datetime | None = None
+    closed_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -586,6 +587,7 @@ class _Call:
             **_plain(issue),
             **_identity("I", 900_000 + issue.number),
             "user": self.user(issue.user),
+            "closed_by": None if issue.closed_by is None else self.user(issue.closed_by),
             "labels": [self.label(self.fake.label_named(name) or Label(name)) for name in issue.labels],
             "assignees": [],
             "comments": len(issue.comments),
@@ -807,6 +809,7 @@ def _edit(call: _Call, issue: Issue) -> None:
         issue.state = state
         issue.state_reason = reason or {"open": "reopened", "closed": "completed"}[state]
         issue.closed_at = _now() if state == "closed" else None
+        issue.closed_by = call.fake.login if state == "closed" else None
     issue.title, issue.body = body.get("title", issue.title), body.get("body", issue.body)
     if "labels" in body and not call.fake.drops_labels:
         issue.labels = _known_labels(call, body["labels"])

@@ -15,5 +15,5 @@ def as_said(error: Exception) -> BisectCacheError:
         return error
     return BisectCacheError(
         f"an error of bisect-cache itself ({type(error).__name__}: {error}). Please report it; with "
-        f"BISECT_CACHE_DEBUG=1 in the environment the whole traceback is shown"
+        f"BISECT_CACHE_DEBUG=1 in the environment, and in a workflow with debug logging, the whole traceback is shown"
     )

@@ -94,6 +94,48 @@ def test_whatever_breaks_the_comment_says_so(server: FakeApi, workspace: Path, b
     assert "the wiring broke" in comment(server)
 
 
+@pytest.mark.parametrize("broken", [{"comment": "alwys"}, {"regression_issues": "yes"}, {"thresholds": "?"}])
+def test_a_bad_input_breaks_the_comment_of_this_key_and_of_no_other(
+    server: FakeApi, workspace: Path, broken: dict[str, str]
+) -> None:
+    for key in ("default", "vmaf"):
+        on_pull_request(server, workspace, key=key)
+    on_pull_request(server, workspace, key="vmaf", run=8, **broken)
+    assert "no regression" in server.comments[0].body
+    assert "the wiring broke" in server.comments[1].body
+
+
+def test_a_key_that_is_none_touches_no_comment(server: FakeApi, workspace: Path) -> None:
+    on_pull_request(server, workspace)
+    assert on_pull_request(server, workspace, run=8, key="k" * 200).code == 2
+    assert "no regression" in comment(server)
+
+
+def test_never_stays_never_where_another_input_is_bad(server: FakeApi, workspace: Path) -> None:
+    assert on_pull_request(server, workspace, comment="never", regression_issues="yes").code == 2
+    assert server.requests == []
+
+
+def test_a_bad_input_breaks_the_tracking_issue_too(server: FakeApi, workspace: Path) -> None:
+    on(server, workspace, "schedule", {}, tracking_issue="true")
+    on(server, workspace, "schedule", {}, run=8, tracking_issue="true", regression_issues="yes")
+    assert "the wiring broke" in comment(server)
+
+
+@pytest.mark.parametrize("odd", [{"GITHUB_RUN_ID": "9" * 5000}, {"GITHUB_API_URL": "http://localhost:abc"}])
+def test_odd_variables_of_the_runner_fail_nothing(server: FakeApi, workspace: Path, odd: dict[str, str]) -> None:
+    server.add_pull()
+    environ = server.environment | {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/1/merge"} | odd
+    assert act(workspace, environ=environ, github_token=server.token).code == 0
+
+
+def test_a_name_of_a_cache_is_no_markup(server: FakeApi, workspace: Path) -> None:
+    cache_at(workspace / "c[" / "x]" / "k")
+    ran = on_pull_request(server, workspace, cache="c[/x]/k\nembedded")
+    assert ran.code == 0
+    assert "could not be written" not in ran.log
+
+
 def test_a_forks_token_leaves_summary_outputs_and_report_and_fails_nothing(server: FakeApi, workspace: Path) -> None:
     server.permissions = {"contents": "read"}
     fork = server.add_pull(head=Branch(FORK, "topic", "f" * 40))
@@ -268,7 +310,45 @@ def test_an_archive_without_the_member_is_a_broken_wiring(server: FakeApi, works
 def test_a_bomb_is_not_unpacked(server: FakeApi, workspace: Path) -> None:
     ran = on_workflow_run(server, workspace, left_by_a_fork(server, b"[" + b" " * (80 << 20), conclusion="failure"))
     assert ran.code == 2
-    assert "a report has at most" in ran.report["verdict"]
+    assert "in the artifact has more than 8,388,608 bytes" in ran.report["verdict"]
+
+
+def fork_with_an_old_green_comment(server: FakeApi, workspace: Path, **fields) -> int:
+    """A run whose report cannot be read, on a pull request with a verdict of an older run."""
+    pull = server.add_pull(head=Branch(FORK, "topic", "f" * 40))
+    on_pull_request(server, workspace, pull, run=1)
+    assert "no regression" in comment(server)
+    run = server.add_run(pull, conclusion="failure")
+    server.add_artifact(run, "bisect-cache-report", {"bisect-cache-report.json": b"{}"}, **fields)
+    return run.id
+
+
+@pytest.mark.parametrize("fault", [Fault.status(404), Fault.status(500), Fault.html(200), Fault.status(410)])
+def test_a_report_that_cannot_be_fetched_takes_back_what_an_older_run_said(
+    server: FakeApi, workspace: Path, fault: Fault
+) -> None:
+    run = fork_with_an_old_green_comment(server, workspace)
+    server.fail("GET", "/zip$", fault, times=9)
+    assert on_workflow_run(server, workspace, run).code == 2
+    assert "the wiring broke" in comment(server)
+
+
+def test_an_artifact_that_is_too_large_takes_back_what_an_older_run_said(server: FakeApi, workspace: Path) -> None:
+    run = fork_with_an_old_green_comment(server, workspace, size_in_bytes=10**9)
+    assert on_workflow_run(server, workspace, run).code == 2
+    assert "upload the report alone" in comment(server)
+
+
+def test_publishing_with_a_bad_input_takes_back_what_an_older_run_said(server: FakeApi, workspace: Path) -> None:
+    run = fork_with_an_old_green_comment(server, workspace)
+    assert on_workflow_run(server, workspace, run, comment="sometimes").code == 2
+    assert "input 'comment' is 'sometimes'" in comment(server)
+
+
+def test_publishing_needs_no_input_of_judging(server: FakeApi, workspace: Path) -> None:
+    run = left_by_a_fork(server)
+    assert on_workflow_run(server, workspace, run, thresholds="?", cache="a\na").code == 0
+    assert "a model regressed" in comment(server)
 
 
 def test_an_artifact_that_has_expired_is_none(server: FakeApi, workspace: Path) -> None:

@@ -38,7 +38,7 @@ def asked(openapi: MockApi) -> list[tuple[str, str]]:
 
 
 def test_a_comment_is_created(openapi: MockApi, api: Api) -> None:
-    (said,) = post_comments(api, bisect_report(), Posting(), OCCASION, (1,))
+    (said,) = list(post_comments(api, bisect_report(), Posting(), OCCASION, (1,)))
     assert not said.failed, said.text
     assert asked(openapi) == [("GET", COMMENTS), ("POST", COMMENTS)]
 
@@ -47,11 +47,11 @@ def test_a_comment_is_edited(openapi: MockApi, api: Api) -> None:
     # The comment of GitHub's own example says "Me too" and is by octocat, who the example's token belongs to.
     posted = refresh(api, 1, "Me too", lambda _old: "new", run=7, create=False, needs="")
     assert posted.what == "edited"
-    assert ("PATCH", "/repos/octocat/Hello-World/issues/comments/1") in asked(openapi)
+    assert ("PATCH", "/repos/octo/models/issues/comments/1") in asked(openapi)
 
 
 def test_a_tracking_issue_is_looked_for_made_and_commented(openapi: MockApi, api: Api) -> None:
-    said = post_issues(api, bisect_report(), Posting(tracking="nights"), OCCASION, NIGHT)
+    said = list(post_issues(api, bisect_report(), Posting(tracking="nights"), OCCASION, NIGHT))
     assert [one.text.partition(" #")[0] for one in said][-1] == "tracking issue"
     methods = asked(openapi)
     assert ("GET", "/repos/octo/models/issues") in methods
@@ -60,7 +60,7 @@ def test_a_tracking_issue_is_looked_for_made_and_commented(openapi: MockApi, api
 
 
 def test_an_issue_about_a_regression_is_made(openapi: MockApi, api: Api) -> None:
-    assert refresh_regressions(api, bisect_report(), "default", OCCASION) == ["opened #1347 about model_01"]
+    assert list(refresh_regressions(api, bisect_report(), "default", OCCASION)) == ["opened #1347 about model_01"]
     assert ("POST", "/repos/octo/models/issues") in asked(openapi)
 
 
@@ -69,9 +69,9 @@ def test_an_issue_is_closed_and_opened_again(openapi: MockApi, api: Api, monkeyp
     monkeypatch.setattr(issues, "_labelled", lambda api, _label: list(api.repository.get_issues()))
     monkeypatch.setattr(issues, "is_marked", lambda _body, _line: True)
     green = bisect_report("no-regression", first_bad=None)
-    assert refresh_regressions(api, green, "default", OCCASION) == ["closed #1347: good again"]
+    assert list(refresh_regressions(api, green, "default", OCCASION)) == ["closed #1347: good again"]
     assert tracking_issue(api, "Found a bug") == (1347, None)
-    assert ("PATCH", "/repos/octocat/Hello-World/issues/1347") in asked(openapi)
+    assert ("PATCH", "/repos/octo/models/issues/1347") in asked(openapi)
 
 
 def test_the_run_that_set_off_this_one_is_read(openapi: MockApi, api: Api) -> None:

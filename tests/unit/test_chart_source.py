@@ -157,6 +157,15 @@ def test_an_index_beyond_belief_gives_no_chart(last: int) -> None:
     assert chart(bisect_report(steps=steps, first_bad=None)) is None
 
 
+def test_points_stand_in_the_order_of_the_timeline_and_not_of_looking() -> None:
+    steps = tuple(step(index, metrics={"plcc": index / 10}) for index in (0, 8, 4, 6, 5))
+    drawn = course(bisect_report(steps=steps, first_bad=None))
+    assert drawn is not None
+    assert drawn.indexes == (0, 4, 5, 6, 8)
+    assert drawn.values == (0.0, 0.4, 0.5, 0.6, 0.8)
+    assert drawn.labels == tuple(f"model_{index:02d}" for index in drawn.indexes)
+
+
 def test_an_index_given_twice_is_one_point() -> None:
     steps = (step(0), step(3, metrics={"plcc": 0.1}), step(3, metrics={"plcc": 0.7}))
     drawn = course(bisect_report(steps=steps, first_bad=None))

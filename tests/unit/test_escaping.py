@@ -150,6 +150,10 @@ def test_a_text_at_the_start_of_a_line_is_no_list_heading_or_rule(text: str) -> 
     assert words(prose(text)) == text
 
 
+def test_no_sign_of_prose_begins_a_formula() -> None:
+    assert prose("$x$ $$y$$") == r"\$x\$ \$\$y\$\$"
+
+
 def test_versions_and_plain_words_are_left_as_they_are() -> None:
     for text in ("0.6.3", "12.5 percent", "model a: PLCC 0.9, at 12:30", "high-1", "email at example.org", "a/b"):
         assert words(prose(text)) == text

@@ -1,7 +1,9 @@
 """What a tracking comment remembers: encoded, damaged, edited by hand, and read again."""
 
+import base64
 from datetime import UTC, datetime, timedelta, timezone
 
+import msgspec
 import pytest
 from arbitrary import NAMES, NIGHTS, READ_REPORTS, TIMES
 from as_github import assert_tables_hold, live, page, tables
@@ -96,6 +98,13 @@ def test_a_night_that_cannot_have_been_written_is_left_out(fields: dict[str, obj
     assert remembered(hidden([one(1), forged, one(3)])) == [one(1), one(3)]
 
 
+def test_a_night_that_was_blown_up_is_left_out() -> None:
+    line = base64.b64encode(msgspec.json.encode(one()) + b" " * 1500).decode()
+    assert remembered(f"<!-- bisect-cache night {line} -->") == []
+    line = base64.b64encode(msgspec.json.encode(one()) + b" " * 500).decode()
+    assert remembered(f"<!-- bisect-cache night {line} -->") == [one()]
+
+
 def test_a_line_that_is_within_another_or_endless_is_no_night() -> None:
     line = hidden([one()])
     for body in (f"text {line}", f"> {line}", f"| `{line}` |", f"{line} text", f"{line[:-4]}{'A' * 3000} -->"):
@@ -105,11 +114,13 @@ def test_a_line_that_is_within_another_or_endless_is_no_night() -> None:
 @given(st.lists(NIGHTS, max_size=40), NIGHTS)
 def test_the_last_nights_are_kept_and_a_run_that_spoke_before_speaks_once(nights: list[Night], tonight: Night) -> None:
     kept = continued(nights, tonight)
-    others = [night for night in nights if night.run is None or night.run != tonight.run]
-    assert kept == [*others, tonight][-30:]
+    expected = [tonight]
+    for earlier in reversed(nights):
+        if earlier.run is None or earlier.run not in {other.run for other in expected}:
+            expected.insert(0, earlier)
+    assert kept == expected[-30:]
     assert len(kept) <= NIGHTS_KEPT == 30
     if tonight.run is not None:
-        assert [night.run for night in kept].count(tonight.run) == 1
         assert continued(kept, tonight) == kept
 
 
@@ -117,6 +128,7 @@ def test_the_same_run_again_replaces_its_own_entry() -> None:
     again = one(2, outcome="regression", failed=True, run=102)
     assert continued(MONTH[:3], again) == [*MONTH[:2], again]
     assert continued(MONTH, one(9)) == [*MONTH, one(9)]
+    assert continued([one(1, run=7), one(2, run=7), one(3)], one(9)) == [one(2, run=7), one(3), one(9)]
     nowhere = one(9, run=None)
     assert continued([nowhere], nowhere) == [nowhere, nowhere]
 
@@ -150,6 +162,14 @@ def test_a_night_tells_of_the_real_cache_and_of_what_failed() -> None:
     assert told == Night(AT, "regression", True, "model_01", "plcc", 0.7, 7, "b" * 40)
     broken = night(run_report(section(bisect_report("wiring-broke"), "embedded", smoke=True), real), NOWHERE, AT)
     assert (broken.outcome, broken.failed, broken.first_bad) == ("wiring-broke", True, "model_01")
+
+
+def test_a_smoke_test_that_failed_makes_the_night_a_failed_one_and_names_no_model_of_its_own() -> None:
+    smoke = section(bisect_report("regression"), "embedded", smoke=True)
+    good = section(bisect_report("no-regression", first_bad=None), "clips")
+    told = night(run_report(smoke, good), NOWHERE, AT)
+    assert (told.outcome, told.failed, told.first_bad) == ("wiring-broke", True, None)
+    assert night(run_report(smoke), NOWHERE, AT).first_bad == "model_01"
 
 
 def test_a_good_night_on_a_drifted_cache_has_failed() -> None:

@@ -59,7 +59,8 @@ def visible(markdown: str) -> list[str]:
 def foreign(markdown: str) -> list[str]:
     """Markers of others that stand in a page of ours, whose key is ``mine``."""
     others = [marker(kind, "other", of) for kind in ("comment", "tracking", "regression") for of in ("", "m")]  # type: ignore[arg-type]
-    return [other for other in others if is_marked(markdown, other)]
+    assert not any(is_marked(markdown, other) for other in others)
+    return [line for line in markdown.splitlines() if line.strip() in {*others, run_marker(999)}]
 
 
 def assert_a_page_of(report: Report, markdown: str) -> None:
@@ -160,9 +161,30 @@ def test_what_is_too_large_is_cut_and_never_the_verdict(kind: int) -> None:
 
 
 def test_the_summary_leaves_room_for_what_could_not_be_posted() -> None:
-    steps = tuple(step(index, "untestable", reason="x" * 1050) for index in range(990))
-    text = summary(bisect_report(steps=steps, timeline=TimelineFacts("f", 990)))
-    assert 500_000 < len((text + 3 * not_posted("&" * 3000)).encode()) <= SUMMARY_LIMIT
+    def report(length: int) -> BisectReport:
+        steps = tuple(step(index, "untestable", reason="x" * length) for index in range(990))
+        return bisect_report(steps=steps, timeline=TimelineFacts("f", 990))
+
+    short = len(summary(report(100)).encode())
+    full = report(100 + (SUMMARY_LIMIT - 5000 - short) // 990)
+    assert SUMMARY_LIMIT - 10_000 < len(summary(full, limit=SUMMARY_LIMIT).encode()) <= SUMMARY_LIMIT
+    assert len((summary(full) + 3 * not_posted("&" * 3000)).encode()) <= SUMMARY_LIMIT
+
+
+@pytest.mark.parametrize("length", range(0, 60_000, 6000))
+def test_a_head_of_any_length_counts_towards_the_limit(length: int) -> None:
+    head = "<!-- x -->\n" * (length // 11)
+    steps = tuple(step(index, "untestable", reason="x" * 150) for index in range(400))
+    report = bisect_report(steps=steps, timeline=TimelineFacts("f", 400))
+    night = Night(datetime(2026, 10, 1, tzinfo=UTC), "regression", True, "m", "plcc", 0.5, 7, "a" * 40)
+    for text in (comment(report, HERE, head=head), tracking(report, HERE, [night] * 9, "k", head)):
+        assert text.startswith(f"{head}## ❌")
+        assert length // 2 < characters(text) <= COMMENT_LIMIT
+
+
+def test_where_there_is_no_room_at_all_nothing_is_shown() -> None:
+    assert comment(bisect_report(), limit=3, head="<!-- x -->") == "<!-- x -->"
+    assert summary(bisect_report(), limit=0) == ""
 
 
 def test_of_thousands_of_steps_the_rows_and_the_gaps_add_up() -> None:
@@ -214,6 +236,21 @@ def test_many_notes_on_one_model_are_cut_with_a_sign() -> None:
     many = tuple(f"note {number}." for number in range(20))
     assert "note 7. note 8. … |" in summary(bisect_report(steps=(step(0, notes=many),)))
     assert "note 7. note 8. |" in summary(bisect_report(steps=(step(0, notes=many[:9]),)))
+
+
+def test_of_endless_lists_beside_the_verdict_the_first_are_shown() -> None:
+    origin = {f"fact{number}": str(number) for number in range(40)}
+    report = bisect_report(
+        thresholds=("plcc >= 0.85",) * 40,
+        first_bad=CheckpointFacts(1, "model_01", origin),
+        environment={f"library{number}": str(number) for number in range(40)},
+    )
+    text = summary(report)
+    assert tables(text)[0][-1].count("0.85") == 10
+    assert re.findall(r"fact(\d+) `", text) == ["0", "1", "2", "3", "4"]
+    assert re.findall(r"library(\d+) ", text) == [str(number) for number in range(12)]
+    (words,) = re.findall(r"^<sub>Blue.*$", text, re.MULTILINE)
+    assert words.count("0.85") == 10
 
 
 def test_of_very_many_caches_each_keeps_its_verdict_before_all_is_dropped() -> None:
@@ -337,6 +374,13 @@ def test_a_verdict_on_drifted_data_says_so_first_and_how_to_see_it() -> None:
     clean = summary(bisect_report(check=check_report(reproduce="bisect-cache check clips")))
     assert "bisect-cache check clips" not in clean
     assert "**The cache: clean.** The cache regenerates." in clean
+
+
+def test_the_same_command_is_offered_once() -> None:
+    report = bisect_report(check=check_report("drift"))
+    assert report.check is not None
+    assert report.reproduce == report.check.reproduce
+    assert summary(report).count("```sh") == 1
 
 
 def test_everything_that_a_reader_must_be_told_stands_in_the_summary() -> None:

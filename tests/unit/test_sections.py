@@ -78,6 +78,11 @@ def test_drift_in_a_section_is_in_the_verdict_and_nothing_is_green(other: str) -
         assert "drifted: All are good. It has drifted." in report.verdict
 
 
+def test_a_regression_on_drifted_data_says_both() -> None:
+    both = section(bisect_report(verdict="Bad.", check=check_report("drift", verdict="It has drifted.")), "clips")
+    assert joined([SMOKE_PASSED, both]).verdict == "clips: Bad. It has drifted."
+
+
 def test_all_green_is_green_and_says_so_of_each() -> None:
     report = joined([SMOKE_PASSED, GREEN, real("no-regression", "more")])
     assert report.outcome == "no-regression"
@@ -109,6 +114,14 @@ def test_the_worst_leads(worse: str, better: str) -> None:
 def test_a_section_that_has_failed_leads_over_one_that_has_not_whatever_was_asked_of_them(without_a_check: str) -> None:
     assert leading([section(check_report(without_a_check), "a"), DRIFTED]).cache == "drifted"
     assert leading([GREEN, DRIFTED]).cache == "drifted"
+
+
+def test_of_two_that_ended_alike_the_one_on_drifted_data_leads() -> None:
+    plain = section(bisect_report("inconclusive", check=check_report("clean")), "plain")
+    drifted = section(bisect_report("inconclusive", check=check_report("drift")), "drifted")
+    assert leading([plain, drifted]).cache == "drifted"
+    assert leading([section(bisect_report("inconclusive"), "unchecked"), drifted]).cache == "drifted"
+    assert leading([real("inconclusive"), section(check_report("drift"), "drifted")]).cache == "drifted"
 
 
 def test_of_equals_a_real_cache_leads_and_then_the_first() -> None:

@@ -74,6 +74,17 @@ def test_of_many_steps_those_around_the_verdict_are_shown_and_the_others_counted
     assert any(line.startswith("440 models are left out here") for line in lines)
 
 
+def test_endless_notes_and_texts_are_cut_and_counted() -> None:
+    many = tuple(f"note {number}" for number in range(64))
+    lines = seen(bisect_report(notes=many, thresholds=("x" * 9000,) * 90))
+    assert len([line for line in lines if line.startswith("note: ")]) == 60
+    assert any(line.startswith("… and 4 more notes") for line in lines)
+    assert sum(len(line) for line in lines if line.startswith(("gate", "x"))) < 4100
+    assert not any("more notes" in line for line in seen(bisect_report(notes=many[:60])))
+    long = seen(bisect_report(steps=(step(0, reason="y" * 9000, notes=("z" * 9000,)),)))
+    assert 3900 < sum(line.count("y") for line in long) < 4100
+
+
 def test_where_all_steps_are_shown_nothing_is_said_to_be_left_out() -> None:
     lines = seen(bisect_report(steps=tuple(step(index) for index in range(60))))
     assert len([line for line in lines if " model_" in line]) == 60

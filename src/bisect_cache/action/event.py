@@ -111,7 +111,7 @@ def read_place(environ: Mapping[str, str]) -> Place:
 def occasion_of(environ: Mapping[str, str], event: Event, place: Place) -> Occasion:
     """This run, as the surfaces show it."""
     run = environ.get("GITHUB_RUN_ID", "")
-    return Occasion(place.page, int(run) if run.isascii() and run.isdigit() else None, event.head)
+    return Occasion(place.page, int(run) if re.fullmatch(r"[0-9]{1,18}", run) else None, event.head)
 
 
 def _number(name: str, said: _Payload, environ: Mapping[str, str]) -> int | None:
@@ -127,7 +127,9 @@ def _number(name: str, said: _Payload, environ: Mapping[str, str]) -> int | None
 def _is_read_only(name: str, head: _Head, environ: Mapping[str, str]) -> bool:
     if name == "pull_request_target" or not name.startswith("pull_request"):
         return False
-    fork = head.repo is not None and head.repo.full_name.lower() != environ.get("GITHUB_REPOSITORY", "").lower()
+    # A head without a repository is that of a fork that has been deleted.
+    source = head.repo.full_name if head.repo else "" if head.sha else environ.get("GITHUB_REPOSITORY", "")
+    fork = source.lower() != environ.get("GITHUB_REPOSITORY", "").lower()
     return fork or environ.get("GITHUB_ACTOR") == "dependabot[bot]"
 
 

@@ -6,11 +6,13 @@ would stand in the pull request as if it were new. The one that waits has loaded
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
 from collections.abc import Callable
 
+_PR_SET_DUMPABLE = 4
 _ASKED_TO_STOP = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -20,6 +22,7 @@ def guarded(act: Callable[[], int], crashed: Callable[[str], int]) -> int:
     A signal that asks to stop is handed on. A run that was stopped says nothing: it has found nothing.
     """
     sys.stdout.flush()
+    _keep_to_ourselves()
     stopped: list[int] = []
     child = 0
 
@@ -41,6 +44,15 @@ def guarded(act: Callable[[], int], crashed: Callable[[str], int]) -> int:
         return 128 + stopped[0]
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else crashed(_name(-code))
+
+
+def _keep_to_ourselves() -> None:
+    """Let no process of the same user look into this one and its children: a token is in their environment.
+
+    ``prctl(PR_SET_DUMPABLE, 0)``, see prctl(2); what is started anew, as the worker is, has none to look for.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _name(number: int) -> str:

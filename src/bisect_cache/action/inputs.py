@@ -14,6 +14,7 @@ from bisect_cache.printable import one_line
 from bisect_cache.report.markdown import DEFAULT_KEY
 
 Word = TypeVar("Word", bound=str)
+Value = TypeVar("Value")
 Mode = Literal["check", "bisect", "publish"]
 _MODES: tuple[Mode, ...] = get_args(Mode)
 FailOn = Literal["regression", "drift", "writer-drift", "inconclusive", "never"]
@@ -56,8 +57,6 @@ class Inputs:
     thresholds: tuple[Threshold, ...]
     fail_on: frozenset[FailOn]
     report: Path
-    artifact: str
-    """Where the report of another run is; empty: at the path ``report``."""
 
 
 def read_inputs(get: Callable[[str], str]) -> Inputs:
@@ -72,7 +71,6 @@ def read_inputs(get: Callable[[str], str]) -> Inputs:
         thresholds=_thresholds(_lines(get("thresholds"))),
         fail_on=read_fail_on(get),
         report=read_report(get),
-        artifact=one_line(get("artifact")),
     )
 
 
@@ -92,15 +90,26 @@ def read_caches(get: Callable[[str], str]) -> tuple[str, ...]:
 
 def read_posting(get: Callable[[str], str]) -> Posting:
     """The inputs about comments and issues. Raises ``BadInput``."""
-    key = get("key").strip() or DEFAULT_KEY
-    if len(key) > _LONGEST_KEY:
-        raise BadInput(f"input 'key' has {len(key)} characters; at most {_LONGEST_KEY} tell comments apart")
+    return Posting(_comment(get), _key(get), _tracking(get), regressions=_regressions(get), token=_token(get))
+
+
+def as_far_as_good(get: Callable[[str], str]) -> Posting | None:
+    """The same where some may be bad: what is wrong with one is said where the others say.
+
+    None where it is not known which comment is ours.
+    """
+
+    def good(reader: Callable[[Callable[[str], str]], Value], otherwise: Value) -> Value:
+        try:
+            return reader(get)
+        except BadInput:
+            return otherwise
+
+    key, regressions = good(_key, ""), good(_regressions, False)
+    if not key:
+        return None
     return Posting(
-        comment=_one_of("comment", get, get_args(Commenting), "always"),
-        key=one_line(key),
-        tracking=_tracking(get("tracking-issue").strip()),
-        regressions=_one_of("regression-issues", get, ("true", "false"), "false") == "true",
-        token=get("github-token").strip(),
+        good(_comment, "on-failure"), key, good(_tracking, None), regressions=regressions, token=good(_token, "")
     )
 
 
@@ -131,7 +140,30 @@ def _one_of(name: str, get: Callable[[str], str], words: tuple[Word, ...], defau
     raise BadInput(f"input '{name}' is '{one_line(text)[:80]}'; it can be {' or '.join(words)}")
 
 
-def _tracking(text: str) -> int | str | None:
+def _comment(get: Callable[[str], str]) -> Commenting:
+    return _one_of("comment", get, get_args(Commenting), "always")
+
+
+def _key(get: Callable[[str], str]) -> str:
+    key = get("key").strip() or DEFAULT_KEY
+    if len(key) > _LONGEST_KEY:
+        raise BadInput(f"input 'key' has {len(key)} characters; at most {_LONGEST_KEY} tell comments apart")
+    return one_line(key)
+
+
+def _regressions(get: Callable[[str], str]) -> bool:
+    return _one_of("regression-issues", get, ("true", "false"), "false") == "true"
+
+
+def _token(get: Callable[[str], str]) -> str:
+    token = get("github-token").strip()
+    if not token.isascii() or any(char.isspace() for char in token):
+        raise BadInput("input 'github-token' is no token: it holds spaces, line breaks or odd characters")
+    return token
+
+
+def _tracking(get: Callable[[str], str]) -> int | str | None:
+    text = get("tracking-issue").strip()
     if text.lower() in {"", "false", "never"}:
         return None
     if text.lower() == "true":

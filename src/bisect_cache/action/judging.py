@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from bisect_cache.action.inputs import EMBEDDED_NAME, Inputs, Mode
+from bisect_cache.action.surfaces import no_commands
 from bisect_cache.cache.manifest import read_manifest
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, parse_thresholds
@@ -77,7 +78,8 @@ def _is_smoke_test(folder: Path) -> bool:
 
 def _trace(error: Exception, *, debug: bool) -> None:
     if debug and not isinstance(error, BisectCacheError):
-        traceback.print_exception(error)
+        with no_commands():
+            print(*traceback.format_exception(error), sep="")  # noqa: T201 - the job's log
 
 
 def broken(error: Exception, mode: Mode) -> CacheReport:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from actions_toolkit import core
 
 from bisect_cache.action.failing import exit_code
-from bisect_cache.action.inputs import DEFAULT_FAIL_ON, Posting, read_fail_on, read_inputs, read_mode, read_posting
+from bisect_cache.action.inputs import (
+    DEFAULT_FAIL_ON,
+    Posting,
+    as_far_as_good,
+    read_fail_on,
+    read_inputs,
+    read_mode,
+    read_posting,
+)
 from bisect_cache.action.judging import broken, judge_caches
 from bisect_cache.action.run import Run, or_default, read_run
 from bisect_cache.action.showing import show, tell
@@ -79,20 +87,26 @@ def _report(run: Run) -> Report:
 
 def _speak(report: Report, run: Run) -> None:
     """Everything that is said in the repository; none of it fails the job."""
-    wanted = or_default(read_posting, Posting(token=core.get_input("github-token").strip()))
+    wanted = as_far_as_good(core.get_input)
+    if wanted is None or not run.place.repository:
+        return
     on_pull_request = run.event.pull_request is not None
     silent = wanted.comment == "never" if on_pull_request else wanted.tracking is None and not wanted.regressions
-    if not silent and run.place.repository:
-        tell(_said(report, wanted, run), run)
+    if not silent:
+        from bisect_cache.action.posting.post import in_time
+
+        tell(in_time(lambda: _said(report, wanted, run)), run)
 
 
-def _said(report: Report, wanted: Posting, run: Run) -> list[Said]:
+def _said(report: Report, wanted: Posting, run: Run) -> Iterator[Said]:
     from bisect_cache.action.posting.api import Api
     from bisect_cache.action.posting.post import NO_TOKEN, post_comments, post_issues
 
     if not wanted.token:
-        return [NO_TOKEN]
+        yield NO_TOKEN
+        return
     api = Api(run.place, wanted.token)
     if run.event.pull_request is not None:
-        return post_comments(api, report, wanted, run.occasion, (run.event.pull_request,))
-    return post_issues(api, report, wanted, run.occasion, run.at)
+        yield from post_comments(api, report, wanted, run.occasion, (run.event.pull_request,))
+    else:
+        yield from post_issues(api, report, wanted, run.occasion, run.at)

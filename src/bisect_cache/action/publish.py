@@ -14,20 +14,21 @@ from actions_toolkit import core
 from bisect_cache.action.inputs import (
     DEFAULT_FAIL_ON,
     BadInput,
-    Inputs,
     Posting,
+    as_far_as_good,
     read_fail_on,
-    read_inputs,
+    read_mode,
     read_posting,
+    read_report,
 )
 from bisect_cache.action.judging import broken
 from bisect_cache.action.posting.api import Api, CannotPost
-from bisect_cache.action.posting.post import Said, post_comments
-from bisect_cache.action.posting.publishing import NoReport, Triggering, report_of, triggering_run
+from bisect_cache.action.posting.post import NEEDS_COMMENT, Said, in_time, post_comments
+from bisect_cache.action.posting.publishing import READS_RUNS, Triggering, report_of, triggering_run
 from bisect_cache.action.run import Run, or_default
 from bisect_cache.action.showing import show, tell
-from bisect_cache.files import CannotRead, read_file
-from bisect_cache.report.structs import LARGEST_REPORT, BadReport, Report, decode_report
+from bisect_cache.files import read_file
+from bisect_cache.report.structs import LARGEST_REPORT, Report, decode_report
 
 _JUDGED_NOTHING = frozenset({"action_required", "cancelled", "skipped"})
 
@@ -37,37 +38,46 @@ def publish(run: Run) -> int:
 
     What the report says has failed the run that made it, and does not fail this one.
     """
+    wanted = as_far_as_good(core.get_input)
     try:
         os.chdir(run.workspace)
-        inputs, wanted = read_inputs(core.get_input), read_posting(core.get_input)
-        if not wanted.token:
+        read_mode(core.get_input)
+        if wanted is None or not wanted.token:
+            read_posting(core.get_input)  # says what is wrong with them
             raise BadInput("input 'github-token' is empty; leave it out to use the job's own")
-        return _publish(run, inputs, wanted, Api(run.place, wanted.token))
+        api = Api(run.place, wanted.token)
+        triggering = _triggering(api, run)
     except CannotPost as refused:
         tell([Said(str(refused), failed=True, forbidden=refused.forbidden)], run)
         return 0
     except Exception as error:
         show(broken(error, "bisect"), run, fails=True)
         return _code(2)
-
-
-def _publish(run: Run, inputs: Inputs, wanted: Posting, api: Api) -> int:
-    triggering = _triggering(api, run)
     if triggering and (why := _nothing_to_post(triggering)):
         tell([Said(f"nothing is posted: {why}")], run)
         return 0
+    return _publish(run, wanted, api, triggering)
+
+
+def _publish(run: Run, wanted: Posting, api: Api, triggering: Triggering | None) -> int:
+    """Whatever the report is, or is not, the comment says so: an older verdict must not stay."""
     if triggering:
         occasion = replace(run.occasion, run=triggering.run, commit=triggering.head, from_fork=triggering.from_fork)
         run = replace(run, occasion=occasion)
     numbers = triggering.pull_requests if triggering else (run.event.pull_request or 0,)
+    code = 0
     try:
-        report, code = _report(api, inputs, triggering), 0
-    except (NoReport, BadReport, CannotRead) as error:
-        report, code = broken(error, "bisect"), _code(2)
+        read_posting(core.get_input)  # what is wrong with these is said
+        report = _report(api, triggering)
+    except Exception as error:
+        report = broken(error, "bisect")
+        code = 0 if isinstance(error, CannotPost) and error.forbidden else _code(2)
     # A run that went well and left no report has judged nothing: what an older one said must go, but no more.
     judged_nothing = triggering is not None and triggering.conclusion == "success" and report.outcome == "wiring-broke"
     show(report, run, fails=code != 0)
-    tell(post_comments(api, report, wanted, run.occasion, numbers, only_known=judged_nothing), run)
+    needs = f"{READS_RUNS}\n  {NEEDS_COMMENT}" if triggering else NEEDS_COMMENT
+    comments = post_comments(api, report, wanted, run.occasion, numbers, only_known=judged_nothing, needs=needs)
+    tell(in_time(lambda: comments), run)
     return code
 
 
@@ -94,14 +104,15 @@ def _nothing_to_post(triggering: Triggering) -> str | None:
     return f"no open pull request has commit {triggering.head[:9]} as its head"
 
 
-def _report(api: Api, inputs: Inputs, triggering: Triggering | None) -> Report:
+def _report(api: Api, triggering: Triggering | None) -> Report:
     """The report of the artifact; the one at the path where no artifact is named, or no other run is there to have one.
 
     Raises what these raise.
     """
-    if triggering is None or not inputs.artifact:
-        return decode_report(read_file(inputs.report, largest=LARGEST_REPORT), inputs.report.as_posix())
-    return report_of(api, triggering.run, inputs.artifact, inputs.report.name)
+    path, artifact = read_report(core.get_input), core.get_input("artifact").strip()
+    if triggering is None or not artifact:
+        return decode_report(read_file(path, largest=LARGEST_REPORT), path.as_posix())
+    return report_of(api, triggering.run, artifact, path.name)
 
 
 def _code(code: int) -> int:

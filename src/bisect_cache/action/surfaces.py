@@ -14,7 +14,7 @@ from actions_toolkit import core
 
 from bisect_cache.action.annotations import Annotation
 from bisect_cache.files import write_whole
-from bisect_cache.printable import one_line
+from bisect_cache.printable import one_line, printable
 from bisect_cache.report.sections import check_of, leading, sections_of
 from bisect_cache.report.structs import BisectReport, CacheReport, Report, RunReport, encode_report
 from bisect_cache.report.terminal import show_bisect, show_check
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _LOG_WIDTH = 160
+_LONGEST_VERDICT = 4000
 _WORST_DRIFT_FIRST = ("drift", "wiring-broke", "writer-drift", "clean")
 
 
@@ -43,20 +44,21 @@ def write_report(report: Report, path: Path, workspace: Path) -> None:
 def write_log(report: Report) -> None:
     """Show the report in the job's log; nothing in it can be taken for a command to the runner."""
     from rich.console import Console
+    from rich.text import Text
 
-    with _no_commands():
+    with no_commands():
         console = Console(file=sys.stdout, width=_LOG_WIDTH, highlight=False)
         for section in sections_of(report):
             if isinstance(report, RunReport):
-                console.rule(section.cache)
+                console.rule(Text(section.cache))
             _show(section.report, console)
-        console.print(f"{report.outcome}: {report.verdict}", markup=False)
+        console.print(Text(f"{report.outcome}: {printable(report.verdict, _LONGEST_VERDICT)}"))
 
 
 def write_said(lines: Sequence[str]) -> None:
     """Show in the job's log what became of comments and issues."""
     if lines:
-        with _no_commands():
+        with no_commands():
             print(*lines, sep="\n")  # noqa: T201 - the job's log
 
 
@@ -65,13 +67,13 @@ def _show(report: CacheReport, console: Console) -> None:
         show_bisect(report, console)
         if report.check:
             show_check(report.check, console)
-            console.print(report.check.verdict, markup=False)
+            console.print(printable(report.check.verdict, _LONGEST_VERDICT), markup=False)
     else:
         show_check(report, console)
 
 
 @contextmanager
-def _no_commands() -> Iterator[None]:
+def no_commands() -> Iterator[None]:
     """The runner takes no commands meanwhile, until a word that nobody can know."""
     token = secrets.token_hex(16)
     print(f"::stop-commands::{token}")  # noqa: T201 - the runner reads its commands from standard output

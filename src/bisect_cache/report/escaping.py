@@ -65,5 +65,4 @@ def command(text: str) -> str:
     writes = any(word.startswith("--json") for word in words)
     if words[:2] not in _REPRODUCES or writes or len(shown) > _LONGEST_COMMAND:
         return ""
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", shown)), default=0))
-    return f"{fence}sh\n{shown}\n{fence}"
+    return f"```sh\n{shown}\n```"  # a line that begins with our name ends no block, whatever backticks it holds

@@ -66,8 +66,13 @@ def remembered(body: str) -> list[Night]:
 
 
 def continued(nights: Sequence[Night], tonight: Night) -> list[Night]:
-    """The last nights with this one; a run that spoke before is replaced by what it says now."""
-    others = [one for one in nights if one.run is None or one.run != tonight.run]
+    """The last nights with this one; of a run that spoke before, what it says now."""
+    last = {one.run: place for place, one in enumerate(nights)}
+    others = [
+        one
+        for place, one in enumerate(nights)
+        if one.run is None or (last[one.run] == place and one.run != tonight.run)
+    ]
     return [*others, tonight][-NIGHTS_KEPT:]
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import quote
 
 Kind = Literal["comment", "tracking", "regression"]
+_HEAD = 8
 _RUN = re.compile(r"^<!-- bisect-cache run=(\d{1,18}) -->\s*$", re.MULTILINE)
 
 
@@ -26,8 +27,11 @@ def run_marker(run: int | None) -> str:
 
 
 def is_marked(body: str, line: str) -> bool:
-    """Whether ``line`` stands in ``body`` as a line of its own."""
-    return any(found.rstrip() == line for found in body.splitlines())
+    """Whether ``line`` stands at the head of ``body`` as a line of its own; a hand may have put a few before it.
+
+    Further down somebody may be quoted who wrote it.
+    """
+    return any(found.rstrip() == line for found in body.splitlines()[:_HEAD])
 
 
 def run_of(body: str) -> int:

@@ -89,7 +89,7 @@ def whole_verdict(report: CacheReport) -> str:
     check = check_of(report)
     if check is None or check is report or report.outcome == "wiring-broke" or not EXIT_CODES[check.outcome]:
         return report.verdict
-    return f"{report.verdict} {check.verdict}"
+    return " ".join(filter(None, (report.verdict.strip(), check.verdict.strip())))
 
 
 def _failing(section: Section) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bisect_cache.judge.thresholds import METRIC_NAMES
-from bisect_cache.printable import one_line
+from bisect_cache.printable import one_line, printable
 from bisect_cache.report.chart import understood
 from bisect_cache.report.kept import Gap, kept
 from bisect_cache.report.structs import BisectReport, CheckReport, Step
@@ -24,6 +24,7 @@ _COLOURS = {
     "notice": "cyan",
 }
 _ROWS_SHOWN = 60
+_LONGEST_TEXT = 4000
 _WIDE = 100
 _NARROW = 70
 
@@ -36,7 +37,7 @@ def show_bisect(report: BisectReport, console: Console) -> None:
             Text(
                 f"cache     {report.cache.path} ({report.cache.provenance}, {report.cache.rows} rows{contents})\n"
                 f"timeline  {report.timeline.source} ({report.timeline.length} models)\n"
-                f"gate      {' and '.join(report.thresholds)}"
+                f"gate      {_cut(' and '.join(report.thresholds[:_ROWS_SHOWN]))}"
             )
         )
     if report.steps:
@@ -57,7 +58,7 @@ def show_check(report: CheckReport, console: Console) -> None:
     order = ["error", "warning", "notice"]
     for finding in sorted(report.findings, key=lambda finding: order.index(finding.severity))[:_ROWS_SHOWN]:
         severity = Text(finding.severity, _COLOURS[finding.severity])
-        table.add_row(Text(one_line(finding.file)), finding.kind, severity, Text(one_line(finding.detail)))
+        table.add_row(Text(one_line(finding.file)), finding.kind, severity, Text(_cut(finding.detail)))
     console.print(table)
     if len(report.findings) > _ROWS_SHOWN:
         console.print(f"… and {len(report.findings) - _ROWS_SHOWN} more findings (all are in the report: --json FILE)")
@@ -85,15 +86,21 @@ def _steps(report: BisectReport, width: int) -> Table:
             Text(one_line(step.label), "bold" if first else ""),
             Text(step.verdict, _COLOURS[step.verdict]),
             *(f"{step.metrics[metric]:.{decimals}f}" if metric in step.metrics else "" for metric in metrics),
-            Text(one_line(_why(step))),
+            Text(_cut(_why(step))),
         )
     return table
 
 
 def _why(step: Step) -> str:
-    return "; ".join([*([step.reason] if step.reason else []), *step.notes])
+    return "; ".join([*([step.reason] if step.reason else []), *step.notes[:_ROWS_SHOWN]])
 
 
-def _notes(notes: Iterable[str], console: Console) -> None:
-    for note in notes:
-        console.print(Text(f"note: {one_line(note)}", "yellow"))
+def _notes(notes: Sequence[str], console: Console) -> None:
+    for note in notes[:_ROWS_SHOWN]:
+        console.print(Text(f"note: {_cut(note)}", "yellow"))
+    if len(notes) > _ROWS_SHOWN:
+        console.print(f"… and {len(notes) - _ROWS_SHOWN} more notes (all are in the report: --json FILE)")
+
+
+def _cut(text: str) -> str:
+    return printable(one_line(text), _LONGEST_TEXT)

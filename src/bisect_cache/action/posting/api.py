@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import requests
 from github import Auth, Github, GithubException
@@ -98,6 +98,20 @@ class Api:
 
         return self._patiently(doing, attempted, needs)
 
+    def write(self, method: str, path: str, **fields: object) -> dict[str, Any]:
+        """Send ``fields`` to ``path`` of the repository; what the server made of them.
+
+        Raises ``CannotPost`` where it answers without doing it, as one that has moved does; and what PyGithub raises.
+        """
+        url = f"{self.repository.url}/{path}"
+        _headers, made = self._github.requester.requestJsonAndCheck(method, url, input=fields)
+        if not isinstance(made, dict) or not isinstance(made.get("id"), int):
+            raise CannotPost(
+                f"writing {path}: the server answered and did not do it; where the repository was renamed or moved, "
+                f"run again under its new name"
+            )
+        return made
+
     @cached_property
     def me(self) -> str:
         """Who the token is: the only author whose comments are touched."""
@@ -141,7 +155,8 @@ class Api:
 
     def _viewer(self) -> str:
         _headers, said = self._github.requester.graphql_query("query { viewer { login } }", {})
-        login = said.get("data", {}).get("viewer", {}).get("login")
+        viewer = _inside(_inside(said, "data"), "viewer")
+        login = _inside(viewer, "login")
         return login if isinstance(login, str) else ""
 
     def _user(self) -> str:
@@ -163,6 +178,10 @@ class Api:
                 self._waited += pause
 
 
+def _inside(said: object, name: str) -> object:
+    return said.get(name) if isinstance(said, dict) else None
+
+
 def _said_of(doing: str, error: Exception, needs: str) -> str:  # noqa: PLR0911 - one answer, one sentence
     if isinstance(error, requests.RequestException):
         return f"{doing}: the server did not answer ({type(error).__name__}); run again when it can be reached"
@@ -179,7 +198,7 @@ def _said_of(doing: str, error: Exception, needs: str) -> str:  # noqa: PLR0911 
     if error.status == 404:
         return (
             f"{doing}: it is not there, or the token may not see it ({status}); "
-            f"check the number, and {needs or 'the token'}"
+            f"check that it exists, and that the token has {needs or 'what it needs'}"
         )
     if error.status == 403 and needs:
         return (
@@ -187,7 +206,7 @@ def _said_of(doing: str, error: Exception, needs: str) -> str:  # noqa: PLR0911 
             f"permissions:\n  contents: read\n  {needs}\n"
         )
     if error.status == 410:
-        return f"{doing}: it is switched off in this repository ({status}); see the repository's settings"
+        return f"{doing}: it is gone, or switched off in this repository ({status}); see the repository's settings"
     if error.status >= 500:
         return f"{doing}: the server failed ({status}); the next run tries again"
     return f"{doing}: the server refused ({status})"

@@ -5,6 +5,7 @@ https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-res
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 
@@ -69,6 +70,7 @@ def _until_reset(headers: Mapping[str, str], now: float | None) -> float | None:
     try:
         if headers.get("x-ratelimit-remaining") != "0":
             return None
-        return float(headers["x-ratelimit-reset"]) - (time.time() if now is None else now) + 1
+        until = float(headers["x-ratelimit-reset"]) - (time.time() if now is None else now) + 1
     except (KeyError, ValueError):
         return None
+    return until if math.isfinite(until) else None

@@ -5,6 +5,7 @@ Each is said on its own: where one cannot be, the others still are.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,8 @@ from bisect_cache.report.sections import has_failed, sections_of
 from bisect_cache.report.structs import Report
 
 NEEDS_COMMENT = "pull-requests: write"
+LONGEST_TALK = 300.0
+"""Seconds that all posting of a run may take."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +51,25 @@ def post_comments(
     numbers: Sequence[int],
     *,
     only_known: bool = False,
-) -> list[Said]:
+    needs: str = NEEDS_COMMENT,
+) -> Iterator[Said]:
     """Bring the comment on each of these pull requests up to date; with ``only_known``, none is made."""
     if wanted.comment == "never":
-        return []
+        return
     mark = marker("comment", wanted.key)
-    head = f"{mark}\n{run_marker(occasion.run)}\n"
-    body = comment(report, occasion, wanted.key, head=head)
+    body = comment(report, occasion, wanted.key, head=f"{mark}\n{run_marker(occasion.run)}\n")
     failed = any(has_failed(section.report) for section in sections_of(report))
     create = (wanted.comment == "always" or failed) and not only_known
 
-    def on(number: int) -> Said:
-        posted = refresh(api, number, mark, lambda _old: body, run=occasion.run, create=create, needs=NEEDS_COMMENT)
-        return Said(f"comment on #{number}: {_told(posted)}")
+    def on(number: int) -> Iterator[Said]:
+        posted = refresh(api, number, mark, lambda _old: body, run=occasion.run, create=create, needs=needs)
+        yield Said(f"comment on #{number}: {_told(posted)}")
 
-    return [said for number in numbers for said in _said(lambda number=number: [on(number)])]  # type: ignore[misc]
+    for number in numbers:
+        yield from _said(lambda number=number: on(number))  # type: ignore[misc]
 
 
-def post_issues(api: Api, report: Report, wanted: Posting, occasion: Occasion, at: datetime) -> list[Said]:
+def post_issues(api: Api, report: Report, wanted: Posting, occasion: Occasion, at: datetime) -> Iterator[Said]:
     """Bring the tracking issue and the issues about regressions up to date."""
 
     def track() -> Iterator[Said]:
@@ -88,10 +92,29 @@ def post_issues(api: Api, report: Report, wanted: Posting, occasion: Occasion, a
         if wanted.regressions:
             yield from map(Said, refresh_regressions(api, report, wanted.key, occasion))
 
-    return [*_said(track), *_said(regress)]
+    yield from _said(track)
+    yield from _said(regress)
 
 
-def _said(speak: Callable[[], Iterator[Said] | list[Said]]) -> Iterator[Said]:
+def in_time(speak: Callable[[], Iterator[Said]], seconds: float = LONGEST_TALK) -> list[Said]:
+    """What was said within ``seconds``; a server that keeps us longer, by whatever means, is left.
+
+    Nothing else bounds all of it: an answer can come byte by byte, pages can go on for ever, a clock can jump.
+    """
+    said: list[Said] = []
+
+    def talk() -> None:
+        said.extend(_said(speak))
+
+    talking = threading.Thread(target=talk, daemon=True)  # it does not keep the process from ending
+    talking.start()
+    talking.join(seconds)
+    if not talking.is_alive():
+        return said
+    return [Said(f"the server kept us longer than {seconds:g} seconds; the next run tries again", failed=True)]
+
+
+def _said(speak: Callable[[], Iterator[Said]]) -> Iterator[Said]:
     try:
         yield from speak()
     except CannotPost as refused:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from dataclasses import dataclass
 
 from github.PullRequest import PullRequest
@@ -17,11 +16,13 @@ from github.WorkflowRun import WorkflowRun
 from bisect_cache.action.posting.api import Api
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.printable import one_line, printable
-from bisect_cache.report.structs import LARGEST_REPORT, Report, decode_report
+from bisect_cache.report.structs import Report, decode_report
 
 READS_RUNS = "actions: read"
-LARGEST_ARTIFACT = 32 << 20
+LARGEST_ARTIFACT = 16 << 20
 """Bytes of an artifact, compressed."""
+LARGEST_MEMBER = 8 << 20
+"""Bytes of a stranger's report: 10,000 models and more."""
 
 
 class NoReport(BisectCacheError):
@@ -86,6 +87,11 @@ def report_of(api: Api, run: int, artifact: str, member: str) -> Report:
             f"also when it fails (`if: always()`), and name the artifact with the input 'artifact'"
         )
     newest = max(kept, key=lambda one: one.id)
+    if newest.size_in_bytes > LARGEST_ARTIFACT:
+        raise NoReport(
+            f"the artifact {printable(artifact)} has {newest.size_in_bytes:,} bytes; at most {LARGEST_ARTIFACT:,} are "
+            f"read: upload the report alone"
+        )
     data = api.download(doing, f"actions/artifacts/{newest.id}/zip", LARGEST_ARTIFACT, READS_RUNS)
     return decode_report(_member(data, member, artifact), f"{member} in the artifact {printable(artifact)}")
 
@@ -98,13 +104,17 @@ def _completed(api: Api, run: int) -> WorkflowRun:
 def _member(data: bytes, member: str, artifact: str) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(member) as stream:
-            return stream.read(LARGEST_REPORT + 1)
+            read = stream.read(LARGEST_MEMBER + 1)
     except KeyError as error:
         raise NoReport(
             f"the artifact {printable(artifact)} holds no {printable(member)}; upload the report alone, and name it "
             f"with the input 'report'"
         ) from error
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OSError, zlib.error) as error:
+    except Exception as error:  # damaged archives make the library raise whatever its decoders do
         raise NoReport(
-            f"the artifact {printable(artifact)} cannot be unpacked ({one_line(str(error))}); run the workflow again"
+            f"the artifact {printable(artifact)} cannot be unpacked ({printable(one_line(str(error)))}); run the "
+            f"workflow again"
         ) from error
+    if len(read) > LARGEST_MEMBER:
+        raise NoReport(f"{printable(member)} in the artifact has more than {LARGEST_MEMBER:,} bytes")
+    return read

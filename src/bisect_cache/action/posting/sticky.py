@@ -9,7 +9,7 @@ from typing import Literal
 from github.Issue import Issue
 from github.IssueComment import IssueComment
 
-from bisect_cache.action.posting.api import Api
+from bisect_cache.action.posting.api import Api, CannotPost
 from bisect_cache.report.marker import is_marked, run_of
 
 Write = Callable[[str], str]
@@ -28,31 +28,42 @@ def refresh(api: Api, number: int, mark: str, write: Write, *, run: int | None, 
     """Bring our comment marked ``mark`` on issue or pull request ``number`` up to date.
 
     Only comments of our own are looked at, whatever marker others carry. One that a newer run wrote is left alone;
-    where there is none, one is made if ``create``. Raises ``CannotPost``.
+    where there is none, one is made if ``create``; where two jobs that began at the same moment made two, one is kept,
+    with what both remember. Raises ``CannotPost``.
     """
     issue = api.repository.get_issue(number)
-    place = f"the comment on #{number}"
     found = api.ask(f"reading the comments of #{number}", lambda: _ours(api, issue, mark), needs)
     if not found:
-        if not create:
-            return Posted("not wanted")
-        body = write("")
-
-        def already_there() -> IssueComment | None:
-            return next(iter(_ours(api, issue, mark)), None)
-
-        made = api.create(f"writing {place}", already_there, lambda: issue.create_comment(body), needs)
-        return Posted("created", made.html_url)
+        return _create(api, issue, mark, write(""), needs) if create else Posted("not wanted")
+    if run is not None and max(run_of(comment.body) for comment in found) > run:
+        return Posted("newer", found[0].html_url)
     first, *repeated = found
-    for again in repeated:  # two jobs that began at the same moment; one of them would show an old verdict for ever
-        api.ask(f"deleting a second comment on #{number}", again.delete, needs)
-    if run is not None and run_of(first.body) > run:
-        return Posted("newer", first.html_url)
-    body = write(first.body)
-    if _same(first.body, body):
-        return Posted("unchanged", first.html_url)
-    api.ask(f"editing {place}", lambda: first.edit(body), needs)
-    return Posted("edited", first.html_url)
+    body = write("\n".join(comment.body for comment in found))
+    unchanged = _same(first.body, body)
+    if not unchanged:
+        path = f"issues/comments/{first.id}"
+        api.ask(f"editing the comment on #{number}", lambda: api.write("PATCH", path, body=body), needs)
+    for again in repeated:
+        _delete(api, again, number, needs)
+    return Posted("unchanged" if unchanged and not repeated else "edited", first.html_url)
+
+
+def _create(api: Api, issue: Issue, mark: str, body: str, needs: str) -> Posted:
+    def already_there() -> str | None:
+        return next((comment.html_url for comment in _ours(api, issue, mark)), None)
+
+    def make() -> str:
+        return str(api.write("POST", f"issues/{issue.number}/comments", body=body).get("html_url", ""))
+
+    return Posted("created", api.create(f"writing the comment on #{issue.number}", already_there, make, needs))
+
+
+def _delete(api: Api, comment: IssueComment, number: int, needs: str) -> None:
+    try:
+        api.ask(f"deleting a second comment on #{number}", comment.delete, needs)
+    except CannotPost as refused:
+        if refused.status not in {404, 410}:  # it is gone
+            raise
 
 
 def _ours(api: Api, issue: Issue, mark: str) -> list[IssueComment]:
