@@ -376,6 +376,11 @@ def test_a_verdict_on_drifted_data_says_so_first_and_how_to_see_it() -> None:
     assert "**The cache: clean.** The cache regenerates." in clean
 
 
+def test_the_table_is_open_where_it_says_why_models_could_not_be_judged() -> None:
+    for outcome in NEXT:
+        assert ("<details open><summary>2 of 2" in summary(bisect_report(outcome))) == (outcome == "inconclusive")
+
+
 def test_the_same_command_is_offered_once() -> None:
     report = bisect_report(check=check_report("drift"))
     assert report.check is not None
@@ -452,7 +457,7 @@ def test_blocks_are_parted_by_blank_lines_and_details_are_closed() -> None:
         read = page(text)
         assert read.tags.count("details") == read.tags.count("summary") == text.count("</details>")
         for line, after in pairwise(text.split("\n")):
-            if line in {"</details>", "```"} or line.startswith(("<details>", "## ", "### ", "**")):
+            if line in {"</details>", "```"} or line.startswith(("<details", "## ", "### ", "**")):
                 assert after == "", line
 
 

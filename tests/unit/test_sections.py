@@ -48,7 +48,9 @@ def test_a_smoke_test_on_a_drifted_cache_has_failed_too() -> None:
     report = bisect_report("no-regression", verdict="Fine.", check=check_report("drift", verdict="It has drifted."))
     whole = joined([section(report, "embedded", smoke=True), GREEN])
     assert whole.outcome == "wiring-broke"
-    assert whole.verdict.endswith("Fine. It has drifted.")
+    assert whole.verdict.endswith("of the same fault. It has drifted.")
+    both = bisect_report("inconclusive", verdict="Unclear.", check=report.check)
+    assert joined([section(both, "embedded", smoke=True), GREEN]).verdict.endswith("fault. Unclear. It has drifted.")
 
 
 @pytest.mark.parametrize("other", [outcome for outcome in BISECT_OUTCOMES if outcome != "regression"])

@@ -20,6 +20,7 @@ _NUMBERED = 20
 """Models that have a label each; more than these stand on an axis of numbers."""
 _POINTS = 250
 """Points of a line; where there are more models, each point is the worst of its neighbours."""
+_MOST_THRESHOLDS = 100
 _LONGEST, _LARGEST = 1_000_000, 1e9
 """An index and a value beyond which a report is not worth a picture: somebody made it up."""
 _SMALLEST = 1e-9
@@ -120,7 +121,7 @@ def metric_name(metric: str) -> str:
 def understood(thresholds: Sequence[str]) -> list[Threshold]:
     """Those of a report's thresholds that compare a metric with a number."""
     understood: list[Threshold] = []
-    for line in thresholds:
+    for line in thresholds[:_MOST_THRESHOLDS]:
         try:
             understood.extend(parse_thresholds([line]))
         except BadThreshold:

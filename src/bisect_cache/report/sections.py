@@ -68,9 +68,12 @@ def joined(sections: Sequence[Section]) -> RunReport:
     smoke = next((section for section in sections if section.smoke and has_failed(section.report)), None)
     outcome: RunOutcome = "wiring-broke" if smoke else first.report.outcome
     if smoke:
+        check = check_of(smoke.report)
+        judged_well = not EXIT_CODES[smoke.report.outcome]
+        why = check.verdict if check and judged_well else whole_verdict(smoke.report)
         verdict = (
             f"The wiring broke: the smoke test on synthetic data ({smoke.cache}) failed, so what is said below of "
-            f"other caches may come of the same fault. {whole_verdict(smoke.report)}"
+            f"other caches may come of the same fault. {why}"
         )
     elif EXIT_CODES[outcome]:
         others = [_failing(section) for section in sections if section is not first and has_failed(section.report)]
@@ -87,7 +90,9 @@ def joined(sections: Sequence[Section]) -> RunReport:
 def whole_verdict(report: CacheReport) -> str:
     """The verdict, and that of the check where the cache is not what it was."""
     check = check_of(report)
-    if check is None or check is report or report.outcome == "wiring-broke" or not EXIT_CODES[check.outcome]:
+    if check is None or check is report or not EXIT_CODES[check.outcome]:
+        return report.verdict
+    if report.outcome == check.outcome:  # both say that the wiring broke, and of the same thing
         return report.verdict
     return " ".join(filter(None, (report.verdict.strip(), check.verdict.strip())))
 
