@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
 
 from bisect_cache.files import LONGEST_PLACE
 from bisect_cache.printable import printable
@@ -13,8 +12,16 @@ from bisect_cache.timeline.interface import BadTimeline, Timeline
 from bisect_cache.timeline.registry import open_registry
 
 
-def _not_yet(_rests: Sequence[str], source: str) -> NoReturn:
-    raise BadTimeline(f"{source}: not in this version; use {_known_kinds()}")
+def _git_log(rests: Sequence[str], source: str) -> Timeline:
+    from bisect_cache.timeline.git.log import open_git_log
+
+    return open_git_log(rests, source)
+
+
+def _tags(rests: Sequence[str], source: str) -> Timeline:
+    from bisect_cache.timeline.git.tags import open_tags
+
+    return open_tags(rests, source)
 
 
 Opener = Callable[[Sequence[str], str], Timeline]
@@ -23,8 +30,8 @@ Opener = Callable[[Sequence[str], str], Timeline]
 SOURCES: Mapping[str, Opener] = {
     "files": open_files,
     "registry": open_registry,
-    "git-log": _not_yet,
-    "tags": _not_yet,
+    "git-log": _git_log,
+    "tags": _tags,
 }
 
 
@@ -55,4 +62,4 @@ def _kind_and_rest(spec: str) -> tuple[str, str]:
 
 
 def _known_kinds() -> str:
-    return " or ".join(f"{kind}:" for kind, opener in SOURCES.items() if opener is not _not_yet)
+    return " or ".join(f"{kind}:" for kind in SOURCES)
