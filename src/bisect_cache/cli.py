@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -182,6 +183,11 @@ def check(folder: Path | None, strict: bool, source: Path | None, json_file: str
     help="JSON beside each model that lists its features in order, such as '{stem}.json'.",
 )
 @click.option(
+    "--base",
+    metavar="REV",
+    help="The commit that a change starts from; the verdict then says whether the first bad one is part of the change.",
+)
+@click.option(
     "--time-limit",
     type=click.FloatRange(0, 86_400, min_open=True),
     default=60.0,
@@ -225,33 +231,70 @@ def bisect(
         input=options["input_name"],
         output=options["output_name"],
         sidecar=options["sidecar"],
+        base=options["base"],
         limits=Limits(options["time_limit"], options["memory_limit"] << 20),
     )
+    from bisect_cache.timeline.spec import spread
+
     with _reported(json_file, lambda error: broken_bisect(error, request)), _looking() as looking:
-        report = run_bisect(request, looking)
+        timelines = spread(request.timeline) if request.timeline else ((),)
+        reports = [run_bisect(replace(request, timeline=specs), looking) for specs in timelines]
     from bisect_cache.report.terminal import show_bisect
 
-    show_bisect(report, _console())
-    _finish(report, json_file)
+    for report in reports:
+        show_bisect(report, _console())
+    if len(reports) == 1:
+        _finish(reports[0], json_file)
+    from bisect_cache.report.sections import joined
+    from bisect_cache.report.structs import Section
+
+    name = str(request.cache or "embedded")
+    _finish(
+        joined([Section(name, False, one, *specs) for one, specs in zip(reports, timelines, strict=True)]), json_file
+    )
 
 
 @commands.command(context_settings=_CONTEXT, short_help="List the models of a timeline in order.")
 @click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
-def timeline(specs: tuple[str, ...]) -> None:
+@click.option("--compare", is_flag=True, help="Show where the orders of two SPECs disagree.")
+def timeline(specs: tuple[str, ...], compare: bool) -> None:
     """List the models of a timeline, oldest first, with where each comes from. Judges nothing.
 
-    SPEC is files:GLOB (or a bare path or glob, several of them too; in natural order, model_9 before model_10) or
-    registry:FILE[?FIELD=GLOB&...], a JSON or YAML file that lists models in its own order.
+    \b
+    files:GLOB                      files in natural order, model_9 before model_10; a bare path or glob too
+    registry:FILE[?FIELD=GLOB&...]  a JSON or YAML file that lists models in its own order
+    git-log:PATH[@RANGE][?full]     every version of a file in the history of a repository
+    tags:PATH[@PATTERN]             the file as each tag has it, in the order of the versions
     """
+    from bisect_cache.timeline.spec import open_timeline, spread
+
+    if compare:
+        _compare(specs)
+        return
+    for one in spread(specs):
+        opened = open_timeline(one)
+        if one != specs:
+            click.echo(one_line(opened.source))
+        width = max((len(checkpoint.label) for checkpoint in opened.checkpoints), default=0)
+        for index, checkpoint in enumerate(opened.checkpoints):
+            origin = "  ".join(f"{name}={value}" for name, value in checkpoint.origin.items())
+            click.echo(f"{index:>5}  {checkpoint.label:<{width}}  {origin}".rstrip())
+        for note in opened.notes:
+            click.echo(f"note: {one_line(note)}", err=True)
+
+
+def _compare(specs: tuple[str, ...]) -> None:
+    """Two orders side by side: what both have stands in one line, as far as the orders agree."""
+    from bisect_cache.timeline.compare import compared, sentence
     from bisect_cache.timeline.spec import open_timeline
 
-    opened = open_timeline(specs)
-    width = max((len(checkpoint.label) for checkpoint in opened.checkpoints), default=0)
-    for index, checkpoint in enumerate(opened.checkpoints):
-        origin = "  ".join(f"{name}={value}" for name, value in checkpoint.origin.items())
-        click.echo(f"{index:>5}  {checkpoint.label:<{width}}  {origin}".rstrip())
-    for note in opened.notes:
-        click.echo(f"note: {one_line(note)}", err=True)
+    if len(specs) != 2:
+        raise click.UsageError("--compare takes two SPECs")
+    lines = compared(*(open_timeline([spec]) for spec in specs))
+    left = max((len(line.left) for line in lines), default=0)
+    for line in lines:
+        click.echo(f"{line.sign} {line.left:<{left}}  {line.right}".rstrip())
+    click.echo(sentence(lines, *specs), err=True)
 
 
 @commands.command(short_help="Show a report as GitHub's surfaces show it.")

@@ -48,6 +48,8 @@ class BisectRequest:
     output: str | None = None
     sidecar: str | None = None
     """Location of each model's sidecar, ``{stem}`` being the model's file name without its ending."""
+    base: str | None = None
+    """The commit that a change starts from: is the first bad model part of the change, or was it there before?"""
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -65,6 +67,7 @@ class BisectRequest:
             ("--input", self.input),
             ("--output", self.output),
             ("--sidecar", self.sidecar),
+            ("--base", self.base),
         ]
         return _command(["bisect", *(word for name, value in options if value is not None for word in (name, value))])
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bisect_cache.cache.check import Checked
     from bisect_cache.cache.opened import Cache
     from bisect_cache.cache.recipes.interface import Progress
-    from bisect_cache.judge.judge import Judge
+    from bisect_cache.judge.judge import Judge, Judgement
     from bisect_cache.report.structs import BisectReport, CacheFacts, CheckpointFacts, CheckReport, Step
 
 Looking = Callable[[str, int], None]
@@ -137,11 +137,12 @@ def _drive(search: Search, timeline: Timeline, judge: Judge, looking: Looking) -
     from bisect_cache.report.structs import Step
 
     steps: list[Step] = []
+    known: dict[str, tuple[str, Judgement]] = {}
 
     def look(index: int) -> Step:
         checkpoint = timeline.checkpoints[index]
         looking(checkpoint.label, len(steps))
-        judgement = judge.judge(checkpoint)
+        judgement = _judged_once(checkpoint, judge, known)
         steps.append(
             Step(
                 index=index,
@@ -166,6 +167,18 @@ def _drive(search: Search, timeline: Timeline, judge: Judge, looking: Looking) -
         return found, tuple(steps)
 
 
+def _judged_once(checkpoint: Checkpoint, judge: Judge, known: dict[str, tuple[str, Judgement]]) -> Judgement:
+    """The judgement of a checkpoint; of one that is the same model as another before it, that one's."""
+    if checkpoint.content is None:
+        return judge.judge(checkpoint)
+    if checkpoint.content in known:
+        label, judgement = known[checkpoint.content]
+        return replace(judgement, notes=(*judgement.notes, f"the same model as {label}"), seconds=0.0)
+    judgement = judge.judge(checkpoint)
+    known[checkpoint.content] = checkpoint.label, judgement
+    return judgement
+
+
 def _bisect_report(
     request: BisectRequest,
     cache: Cache,
@@ -184,7 +197,7 @@ def _bisect_report(
 
     return BisectReport(
         outcome=found.outcome,
-        verdict=bisect_sentence(found, labels, steps, request.thresholds),
+        verdict=bisect_sentence(found, labels, steps, request.thresholds, _before(request, timeline, found)),
         cache=CacheFacts(_shown(cache.path), cache.provenance, cache.rows, cache.content_count, cache.fingerprint),
         timeline=TimelineFacts(timeline.source, found.length),
         thresholds=tuple(map(str, request.thresholds)),
@@ -198,6 +211,18 @@ def _bisect_report(
         reproduce=request.command,
         environment=_environment(onnxruntime),
     )
+
+
+def _before(request: BisectRequest, timeline: Timeline, found: Found) -> bool | None:
+    """Whether the first bad model was there before the change that is judged; None where nobody asks, or can tell."""
+    if request.base is None or found.first_bad is None:
+        return None
+    origin = timeline.checkpoints[found.first_bad].origin
+    if "commit" not in origin:
+        return None
+    from bisect_cache.timeline.git.ancestry import was_there_before
+
+    return was_there_before(origin["file"], origin["commit"], request.base)
 
 
 def _direction(cache: Cache) -> tuple[str, ...]:

@@ -31,15 +31,17 @@ class Annotation:
 def annotated(report: Report, caches: Sequence[str], *, fails: bool = True) -> list[Annotation]:
     """The annotations of a report, errors first, ten a level; the last of a full level counts those left out.
 
-    ``caches`` are the sections' folders relative to the workspace, or ``embedded``. Where the job does not fail by
+    ``caches`` are the folders of the caches relative to the workspace, or ``embedded``. Where the job does not fail by
     them, errors are warnings.
     """
     sections = sections_of(report)
     wanted = [annotation for section in sections for annotation in _of_outcome(section, several=len(sections) > 1)]
     if isinstance(report, RunReport) and any(section.smoke and has_failed(section.report) for section in sections):
         wanted.insert(0, _plain("wiring-broke", report.verdict))
-    for section, cache in zip(sections, caches, strict=False):
+    folders = [section.cache for section in sections] if isinstance(report, RunReport) else caches
+    for cache, section in dict(zip(folders, sections, strict=False)).items():  # each cache's check once
         wanted.extend(_of_findings(check_of(section.report), cache))
+    for section in sections:
         wanted.extend(_of_untestable(section))
     if not fails:
         wanted = [_milder(annotation) for annotation in wanted]
@@ -51,7 +53,7 @@ def _of_outcome(section: Section, *, several: bool) -> list[Annotation]:
     if EXIT_CODES[report.outcome] == 0 or report.outcome == "drift" or section.smoke:
         return []  # drift speaks through its findings, a smoke test through the whole run
     bad = report.first_bad if isinstance(report, BisectReport) else None
-    said = f"{section.cache}: {report.verdict}" if several else report.verdict
+    said = f"{section.name}: {report.verdict}" if several else report.verdict
     return [_plain(report.outcome, said, _in_workspace(bad.origin.get("file", "")) if bad else None)]
 
 

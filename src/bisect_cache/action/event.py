@@ -30,6 +30,8 @@ class Event:
     """A fork's or Dependabot's pull request: its token may not write."""
     triggering_run: int | None = None
     """The run that set off this one (``workflow_run``)."""
+    base: str = ""
+    """The commit that a pull request starts from."""
     head: str = ""
     """The commit that is judged; on a pull request its head, not the merge commit."""
 
@@ -61,6 +63,7 @@ class _Head(Struct):
 class _PullRequest(Struct):
     number: int | None = None
     head: _Head | None = None
+    base: _Head | None = None
 
 
 class _Issue(Struct):
@@ -94,6 +97,7 @@ def read_event(environ: Mapping[str, str], payload: bytes) -> Event:
         pull_request=_number(name, said, environ),
         read_only_token=_is_read_only(name, head, environ),
         triggering_run=said.workflow_run.id if name == "workflow_run" and said.workflow_run else None,
+        base=pull.base.sha if pull.base and _SHA.fullmatch(pull.base.sha) else "",
         head=sha,
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -13,34 +15,49 @@ from bisect_cache.cache.manifest import read_manifest
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, parse_thresholds
 from bisect_cache.report.sections import joined
-from bisect_cache.report.structs import CacheReport, CheckReport, Report, Section
+from bisect_cache.report.structs import BisectReport, CacheReport, CheckReport, Report, Section
 from bisect_cache.request import BisectRequest, CheckRequest
 from bisect_cache.runs import broken_bisect, broken_check, run_bisect, run_check
+from bisect_cache.timeline.spec import spread
 
 
-def judge_caches(inputs: Inputs, *, debug: bool = False) -> Report:
-    """The report of one cache, or of several with a section each. Never raises: a run that breaks is a report too."""
-    if len(inputs.caches) == 1:
-        return _judge_cache(inputs, inputs.caches[0], smoke=False, debug=debug)
-    return joined([_section(inputs, cache, debug=debug) for cache in inputs.caches])
+def judge_caches(inputs: Inputs, *, base: str = "", debug: bool = False) -> Report:
+    """The report of one cache, or of several with a section each. Never raises: a run that breaks is a report too.
+
+    ``base`` is the commit that a pull request starts from, where there is one.
+    """
+    sections = [section for cache in inputs.caches for section in _sections(inputs, cache, base, debug=debug)]
+    return sections[0].report if len(sections) == 1 else joined(sections)
 
 
-def _section(inputs: Inputs, cache: str, *, debug: bool) -> Section:
-    smoke = inputs.mode == "bisect" and _is_smoke_test(_check_of(inputs, cache).folder)
-    return Section(cache, smoke, _judge_cache(inputs, cache, smoke=smoke, debug=debug))
-
-
-def _judge_cache(inputs: Inputs, cache: str, *, smoke: bool, debug: bool) -> CacheReport:
+def _sections(inputs: Inputs, cache: str, base: str, *, debug: bool) -> Iterator[Section]:
+    """One cache: a section, or one for each timeline that it is judged on."""
+    several = len(inputs.caches) > 1
     check_request = _check_of(inputs, cache)
     check = _checked(check_request, debug=debug)
     if inputs.mode == "check":
-        return check
-    request = _bisect_of(inputs, cache, smoke=smoke)
+        yield Section(cache, smoke=False, report=check)
+        return
+    smoke = several and _is_smoke_test(check_request.folder)
+    whole = _bisect_of(inputs, cache, base, smoke=smoke)
     try:
-        return replace(run_bisect(request), check=check)
+        timelines = spread(whole.timeline) if whole.timeline else ((),)
     except Exception as error:
         _trace(error, debug=debug)
-        return replace(broken_bisect(error, request), check=check)
+        yield Section(cache, smoke, replace(broken_bisect(error, whole), check=check))
+        return
+    for specs in timelines:
+        request = dataclasses.replace(whole, timeline=specs)
+        report = replace(_judged(request, debug=debug), check=check)
+        yield Section(cache, smoke, report, " ".join(specs) if len(timelines) > 1 else "")
+
+
+def _judged(request: BisectRequest, *, debug: bool) -> BisectReport:
+    try:
+        return run_bisect(request)
+    except Exception as error:
+        _trace(error, debug=debug)
+        return broken_bisect(error, request)
 
 
 def _checked(request: CheckRequest, *, debug: bool) -> CheckReport:
@@ -56,10 +73,10 @@ def _check_of(inputs: Inputs, cache: str) -> CheckRequest:
     return CheckRequest(_folder(cache), strict="writer-drift" in inputs.fail_on)
 
 
-def _bisect_of(inputs: Inputs, cache: str, *, smoke: bool) -> BisectRequest:
+def _bisect_of(inputs: Inputs, cache: str, base: str, *, smoke: bool) -> BisectRequest:
     if smoke:
         return BisectRequest(cache=_folder(cache), thresholds=parse_thresholds(DEFAULT_THRESHOLDS))
-    return BisectRequest(cache=_folder(cache), timeline=inputs.timeline, thresholds=inputs.thresholds)
+    return BisectRequest(_folder(cache), inputs.timeline, inputs.thresholds, base=base or None)
 
 
 def _folder(cache: str) -> Path | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from actions_toolkit import core
 
+from bisect_cache.action.deadline import within
 from bisect_cache.action.failing import exit_code
 from bisect_cache.action.inputs import (
     DEFAULT_FAIL_ON,
@@ -24,10 +25,15 @@ from bisect_cache.action.judging import broken, judge_caches
 from bisect_cache.action.run import Run, or_default, read_run
 from bisect_cache.action.showing import show, tell
 from bisect_cache.errors import BisectCacheError
-from bisect_cache.report.structs import Report
+from bisect_cache.report.sections import sections_of
+from bisect_cache.report.structs import BisectReport, CacheReport, CheckpointFacts, Report
 
 if TYPE_CHECKING:
     from bisect_cache.action.posting.post import Said
+
+
+_LONGEST_LOOK = 30.0
+"""Seconds that looking for pull requests may take: the verdict can do without."""
 
 
 class Crashed(BisectCacheError):
@@ -62,7 +68,27 @@ def crashed(by: str, environ: Mapping[str, str] = os.environ) -> int:
 
 
 def _judge(run: Run) -> int:
-    return _finish(_report(run), run)
+    return _finish(_with_pull_requests(_report(run), run), run)
+
+
+def _with_pull_requests(report: Report, run: Run) -> Report:
+    """The report with what the API knows of the commits that it names; as it is where that is not to be had."""
+    named = [facts for section in sections_of(report) for facts in _named(section.report)]
+    wanted = as_far_as_good(core.get_input)
+    if wanted is None or not wanted.token or not run.place.repository:
+        return report
+    if not any("commit" in facts.origin and "pull" not in facts.origin for facts in named):
+        return report  # and PyGithub is not imported
+    from bisect_cache.action.posting.api import Api
+    from bisect_cache.action.posting.pulls import with_pull_requests
+
+    return within(lambda: with_pull_requests(Api(run.place, wanted.token), report), _LONGEST_LOOK, report)
+
+
+def _named(report: CacheReport) -> list[CheckpointFacts]:
+    return (
+        [facts for facts in (report.first_bad, report.last_good) if facts] if isinstance(report, BisectReport) else []
+    )
 
 
 def _finish(report: Report, run: Run) -> int:
@@ -80,7 +106,7 @@ def _report(run: Run) -> Report:
         os.chdir(run.workspace)
         inputs = read_inputs(core.get_input)
         read_posting(core.get_input)  # what is wrong with these is said before anything is judged
-        return judge_caches(inputs, debug=run.debug)
+        return judge_caches(inputs, base=run.event.base, debug=run.debug)
     except Exception as error:
         return broken(error, or_default(read_mode, "bisect"))
 

@@ -50,7 +50,7 @@ def write_log(report: Report) -> None:
         console = Console(file=sys.stdout, width=_LOG_WIDTH, highlight=False)
         for section in sections_of(report):
             if isinstance(report, RunReport):
-                console.rule(Text(section.cache))
+                console.rule(Text(section.name))
             _show(section.report, console)
         console.print(Text(f"{report.outcome}: {printable(report.verdict, _LONGEST_VERDICT)}"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,27 @@ _METADATA = ("producer_name", "producer_version", "domain", "model_version", "do
 _SHOWN = 6
 
 
-def compare_models(file: str, committed: bytes, regenerated: bytes) -> list[Finding]:
+@dataclass(frozen=True)
+class Sides:
+    """How the two models are called, and what a reader does about a difference."""
+
+    first: str
+    then: str
+    """Stands before what the second model has: ``opset ai.onnx is 17, later 18``."""
+    if_differs: str = ""
+    if_equal: str = ""
+
+
+CHECKED = Sides(
+    first="the committed model",
+    then="regenerated",
+    if_differs=" Restore the file from version control; if the change is meant, run `bisect-cache generate` and "
+    "commit the result.",
+    if_equal=" Regenerate when convenient.",
+)
+
+
+def compare_models(file: str, committed: bytes, regenerated: bytes, sides: Sides = CHECKED) -> list[Finding]:
     """What differs between two models of one name; nothing where their bytes are equal.
 
     A committed file that is no ONNX model is one finding of kind ``corrupt``. Bytes that differ while every part
@@ -34,14 +55,14 @@ def compare_models(file: str, committed: bytes, regenerated: bytes) -> list[Find
             )
         ]
     found = [
-        Finding(file, kind, severity, f"{'; '.join(details)}. {_WAY_OUT}")
+        Finding(file, kind, severity, f"{'; '.join(details)}.{sides.if_differs}")
         for kind, severity, details in (
-            _part("metadata", "warning", _metadata(before, now)),
-            _part("ir-version", "warning", _ir_version(before, now)),
-            _part("opset", "error", _opsets(before, now)),
-            _part("interface", "error", _interface(before.graph, now.graph)),
-            _part("graph", "error", _graph(before, now)),
-            _part("weights", "error", _weights(before.graph, now.graph)),
+            _part("metadata", "warning", _metadata(before, now, sides.then)),
+            _part("ir-version", "warning", _ir_version(before, now, sides.then)),
+            _part("opset", "error", _opsets(before, now, sides.then)),
+            _part("interface", "error", _interface(before.graph, now.graph, sides.then)),
+            _part("graph", "error", _graph(before, now, sides.then)),
+            _part("weights", "error", _weights(before.graph, now.graph, sides)),
         )
         if details
     ]
@@ -50,15 +71,10 @@ def compare_models(file: str, committed: bytes, regenerated: bytes) -> list[Find
             file,
             "writer",
             "notice",
-            f"{len(committed)} bytes are committed, {len(regenerated)} regenerated, and every part of the model is "
-            f"equal: the serialiser's doing. Regenerate when convenient.",
+            f"{sides.first} has {len(committed)} bytes, {sides.then} {len(regenerated)}, and every part of the model "
+            f"is equal: the serialiser's doing.{sides.if_equal}",
         )
     ]
-
-
-_WAY_OUT = (
-    "Restore the file from version control; if the change is meant, run `bisect-cache generate` and commit the result."
-)
 
 
 def _part(kind: Kind, severity: Severity, details: Iterator[str]) -> tuple[Kind, Severity, list[str]]:
@@ -80,17 +96,17 @@ def _parsed(data: bytes) -> ModelProto | None:
     return model if model.HasField("graph") else None
 
 
-def _metadata(before: ModelProto, now: ModelProto) -> Iterator[str]:
+def _metadata(before: ModelProto, now: ModelProto, then: str) -> Iterator[str]:
     for name in _METADATA:
         old, new = getattr(before, name), getattr(now, name)
         if old != new:
-            yield f"{name} is {old!r:.80}, regenerated {new!r:.80}"
+            yield f"{name} is {old!r:.80}, {then} {new!r:.80}"
     old_props, new_props = _properties(before), _properties(now)
     for key in sorted(old_props.keys() | new_props.keys()):
         if old_props.get(key) != new_props.get(key):
             yield f"metadata_props[{key!r:.80}] differs"
     if before.graph.name != now.graph.name:
-        yield f"the graph's name is {before.graph.name!r:.80}, regenerated {now.graph.name!r:.80}"
+        yield f"the graph's name is {before.graph.name!r:.80}, {then} {now.graph.name!r:.80}"
     if before.graph.doc_string != now.graph.doc_string:
         yield "the graph's doc string differs"
     if _properties(before.graph) != _properties(now.graph):
@@ -101,20 +117,20 @@ def _properties(message: Any) -> dict[str, str]:
     return {prop.key: prop.value for prop in getattr(message, "metadata_props", ())}
 
 
-def _ir_version(before: ModelProto, now: ModelProto) -> Iterator[str]:
+def _ir_version(before: ModelProto, now: ModelProto, then: str) -> Iterator[str]:
     if before.ir_version != now.ir_version:
-        yield f"IR version is {before.ir_version}, regenerated {now.ir_version}"
+        yield f"IR version is {before.ir_version}, {then} {now.ir_version}"
 
 
-def _opsets(before: ModelProto, now: ModelProto) -> Iterator[str]:
+def _opsets(before: ModelProto, now: ModelProto, then: str) -> Iterator[str]:
     old = {opset.domain or "ai.onnx": opset.version for opset in before.opset_import}
     new = {opset.domain or "ai.onnx": opset.version for opset in now.opset_import}
     for domain in sorted(old.keys() | new.keys()):
         if old.get(domain) != new.get(domain):
-            yield f"opset {domain} is {old.get(domain, 'absent')}, regenerated {new.get(domain, 'absent')}"
+            yield f"opset {domain} is {old.get(domain, 'absent')}, {then} {new.get(domain, 'absent')}"
 
 
-def _interface(before: GraphProto, now: GraphProto) -> Iterator[str]:
+def _interface(before: GraphProto, now: GraphProto, then: str) -> Iterator[str]:
     for what, old_side, new_side in (
         ("input", before.input, now.input),
         ("output", before.output, now.output),
@@ -122,7 +138,7 @@ def _interface(before: GraphProto, now: GraphProto) -> Iterator[str]:
         old = [_value_info(value) for value in old_side]
         new = [_value_info(value) for value in new_side]
         if old != new:
-            yield f"{what}s are {', '.join(old) or 'none'}, regenerated {', '.join(new) or 'none'}"
+            yield f"{what}s are {', '.join(old) or 'none'}, {then} {', '.join(new) or 'none'}"
 
 
 def _value_info(value: Any) -> str:
@@ -136,16 +152,16 @@ def _value_info(value: Any) -> str:
     return f"{value.name} {kind} [{', '.join(shape)}]"
 
 
-def _graph(before: ModelProto, now: ModelProto) -> Iterator[str]:
+def _graph(before: ModelProto, now: ModelProto, then: str) -> Iterator[str]:
     for position, (old, new) in enumerate(zip_longest(before.graph.node, now.graph.node)):
         if old is None or new is None:
-            yield f"{len(before.graph.node)} nodes, regenerated {len(now.graph.node)}"
+            yield f"{len(before.graph.node)} nodes, {then} {len(now.graph.node)}"
             return
         if _canonical(old) == _canonical(new):
             continue
         shape = [f"{n.op_type}({', '.join(n.input)})" for n in (old, new)]
         yield (
-            f"node {position} is {shape[0]}, regenerated {shape[1]}"
+            f"node {position} is {shape[0]}, {then} {shape[1]}"
             if shape[0] != shape[1]
             else (f"node {position} ({old.op_type}) differs in its {_node_difference(old, new)}")
         )
@@ -170,21 +186,21 @@ def _canonical(message: Any) -> bytes:
     return bytes(message.SerializeToString(deterministic=True))
 
 
-def _weights(before: GraphProto, now: GraphProto) -> Iterator[str]:
+def _weights(before: GraphProto, now: GraphProto, sides: Sides) -> Iterator[str]:
     old = {tensor.name: tensor for tensor in before.initializer}
     new = {tensor.name: tensor for tensor in now.initializer}
     for name in [*new, *(name for name in old if name not in new)]:
         if name not in old:
-            yield f"initialiser {name!r:.80} is not in the committed model"
+            yield f"initialiser {name!r:.80} is not in {sides.first}"
         elif name not in new:
-            yield f"initialiser {name!r:.80} is only in the committed model"
-        elif difference := _tensor_difference(old[name], new[name]):
+            yield f"initialiser {name!r:.80} is only in {sides.first}"
+        elif difference := _tensor_difference(old[name], new[name], sides.then):
             yield f"initialiser {name!r:.80}: {difference}"
 
 
-def _tensor_difference(old: TensorProto, new: TensorProto) -> str | None:
+def _tensor_difference(old: TensorProto, new: TensorProto, then: str) -> str | None:
     if (old.data_type, list(old.dims)) != (new.data_type, list(new.dims)):
-        return f"shape {list(old.dims)} or type differs from the regenerated {list(new.dims)}"
+        return f"shape {list(old.dims)} or type differs from the {then} {list(new.dims)}"
     if _canonical(old) == _canonical(new):
         return None
     a, b = _values(old), _values(new)
@@ -208,5 +224,5 @@ def _values(tensor: TensorProto) -> Any:
         return None
     try:
         return numpy_helper.to_array(tensor)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, KeyError, OverflowError):  # a tensor that is not what it says of itself
         return None

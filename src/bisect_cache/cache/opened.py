@@ -37,6 +37,8 @@ class Cache:
     target_is: Target
     contents: NDArray[np.int64] | None
     """Shape (N,): the number of each row's content, counted from 0; None where rows name none."""
+    content_names: tuple[str, ...]
+    """What the contents are called, by their number."""
     fingerprint: str
     notes: tuple[str, ...]
 
@@ -78,6 +80,7 @@ def open_cache(folder: Path) -> Cache:
             f"a correlation needs at least 3 rows and 2 values"
         )
     actual = fingerprint(columns)
+    contents, content_names = _contents(path, columns, manifest)
     return Cache(
         path=folder,
         provenance=manifest.provenance if manifest else "synthetic",
@@ -85,7 +88,8 @@ def open_cache(folder: Path) -> Cache:
         features=features,
         target=target,
         target_is=target_is,
-        contents=_contents(path, columns, manifest),
+        contents=contents,
+        content_names=content_names,
         fingerprint=actual,
         notes=_notes(manifest, actual),
     )
@@ -126,15 +130,18 @@ def _finite_float32(path: Path, columns: Mapping[str, Column], name: str) -> NDA
     return values
 
 
-def _contents(path: Path, columns: Mapping[str, Column], manifest: Manifest | None) -> NDArray[np.int64] | None:
+def _contents(
+    path: Path, columns: Mapping[str, Column], manifest: Manifest | None
+) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
     if manifest is None or manifest.content is None:
-        return None
+        return None, ()
     column = columns.get(manifest.content)
     if column is None:
         raise BadFeatures(f"{path}: has no column '{manifest.content}', which the manifest names as the content")
     values = column.texts() if isinstance(column, Strings) else column.values.tolist()
     numbers: dict[object, int] = {}
-    return np.fromiter((numbers.setdefault(value, len(numbers)) for value in values), np.int64, len(values))
+    counted = np.fromiter((numbers.setdefault(value, len(numbers)) for value in values), np.int64, len(values))
+    return counted, tuple("none" if value is None else str(value) for value in numbers)
 
 
 def _listed(names: Mapping[str, Column]) -> str:

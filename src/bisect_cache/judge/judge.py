@@ -9,16 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bisect_cache.cache.opened import Cache
+from bisect_cache.errors import BisectCacheError
 from bisect_cache.files import CannotRead, sha256_of
 from bisect_cache.judge.feeding import NORMALISATION, names_in
 from bisect_cache.judge.metrics import metrics, target_side
-from bisect_cache.judge.process import Lost, Worker
+from bisect_cache.judge.process import CannotStart, Lost, Worker
 from bisect_cache.judge.protocol import Features, Model, Predictions, Untestable
 from bisect_cache.judge.thresholds import Threshold, broken
 from bisect_cache.judge.verdict import Verdict
 from bisect_cache.timeline.interface import Checkpoint
+
+Scores = NDArray[np.floating]
+"""Predictions of one model, (N,), float32 or float64, in the model's own unit."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,10 @@ class Ports:
 
     input: str | None = None
     output: str | None = None
+
+
+class CannotScore(BisectCacheError):
+    """Why a checkpoint has no scores."""
 
 
 class Judge:
@@ -63,23 +72,42 @@ class Judge:
         start = time.perf_counter()
         try:
             judgement = self._judge(checkpoint)
-        except (CannotRead, Lost) as error:
-            judgement = _untestable(str(error))
+        except (CannotRead, Lost, CannotScore) as error:
+            judgement = Judgement("untestable", reason=str(error))
         return replace(judgement, seconds=time.perf_counter() - start)
 
+    def scores(self, checkpoint: Checkpoint) -> Scores:
+        """What a checkpoint predicts for every row, (N,), finite and not constant: its model is asked again.
+
+        Raises ``CannotScore`` where it cannot be judged, or no longer.
+        """
+        try:
+            return self._scored(checkpoint)[0]
+        except (CannotRead, Lost, CannotStart) as error:
+            raise CannotScore(str(error)) from error
+
     def _judge(self, checkpoint: Checkpoint) -> Judgement:
+        scores, notes = self._scored(checkpoint)
+        measured = metrics(scores, self._target)
+        failed = broken(self._thresholds, measured)
+        reason = "; ".join(f"{threshold} does not hold" for threshold in failed) or None
+        return Judgement("bad" if failed else "good", measured, reason, notes)
+
+    def _scored(self, checkpoint: Checkpoint) -> tuple[Scores, tuple[str, ...]]:
+        """The model's predictions, and what a reader must be told of how they came to be."""
         data = checkpoint.files.model()
         if checkpoint.sha256 and (actual := sha256_of(data)) != checkpoint.sha256:
-            return _untestable(
+            raise CannotScore(
                 f"its sha256 is {actual[:12]}…, the registry says {checkpoint.sha256[:12]}…: it is another file"
             )
         names, notes = _sidecar(checkpoint)
         answer, body = self._predict(checkpoint, data, names)
         if isinstance(answer, Untestable):
-            return _untestable(answer.reason)
-        if answer.note:
-            notes = (*notes, answer.note)
-        return replace(self._measured(np.frombuffer(body, answer.dtype)), notes=notes)
+            raise CannotScore(answer.reason)
+        scores = np.frombuffer(body, answer.dtype)
+        if fault := _fault(scores):
+            raise CannotScore(fault)
+        return scores, (*notes, answer.note) if answer.note else notes
 
     def _predict(
         self, checkpoint: Checkpoint, data: bytes, names: tuple[str, ...] | None
@@ -91,18 +119,15 @@ class Judge:
         model = Model(self._ports.input, self._ports.output, names)
         return self._worker.predict(model, data, checkpoint.files.beside)
 
-    def _measured(self, predictions: np.ndarray[tuple[int], np.dtype[np.floating]]) -> Judgement:
-        wrong = np.flatnonzero(~np.isfinite(predictions))
-        if wrong.size:
-            return _untestable(
-                f"predicts NaN or infinity for {wrong.size} of {predictions.size} rows (first: row {wrong[0]})"
-            )
-        if np.all(predictions == predictions[0]):
-            return _untestable(f"predicts {predictions[0]:g} for every row: a constant has no correlation")
-        measured = metrics(predictions, self._target)
-        failed = broken(self._thresholds, measured)
-        reason = "; ".join(f"{threshold} does not hold" for threshold in failed) or None
-        return Judgement("bad" if failed else "good", measured, reason)
+
+def _fault(scores: Scores) -> str | None:
+    """Why nothing can be measured on these predictions; None where it can."""
+    wrong = np.flatnonzero(~np.isfinite(scores))
+    if wrong.size:
+        return f"predicts NaN or infinity for {wrong.size} of {scores.size} rows (first: row {wrong[0]})"
+    if np.all(scores == scores[0]):
+        return f"predicts {scores[0]:g} for every row: a constant has no correlation"
+    return None
 
 
 def _cores() -> int:
@@ -123,7 +148,3 @@ def _sidecar(checkpoint: Checkpoint) -> tuple[tuple[str, ...] | None, tuple[str,
     keys = [key for key in NORMALISATION if key in document]
     notes = (f"its sidecar lists {', '.join(keys)}, which was not applied",) if keys else ()
     return names_in(document), notes
-
-
-def _untestable(reason: str) -> Judgement:
-    return Judgement("untestable", reason=reason)

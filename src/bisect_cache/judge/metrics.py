@@ -118,9 +118,13 @@ def rmse_mapped(scored: Scored, target: TargetSide) -> float:
     those of least squares.
     """
     predicted, wanted = scored.deviations, target.deviations
-    slope = exact_sum(predicted.values * wanted.values) / (predicted.norm * predicted.norm)
-    error = wanted.values - slope * predicted.values
+    error = wanted.values - mapping_slope(predicted, wanted) * predicted.values
     return wanted.unit * math.sqrt(exact_sum(error * error) / (error.size - 2))
+
+
+def mapping_slope(predicted: Deviations, wanted: Deviations) -> float:
+    """The slope of least squares from ``predicted.values`` to ``wanted.values``: sum p t / sum p^2."""
+    return exact_sum(predicted.values * wanted.values) / (predicted.norm * predicted.norm)
 
 
 METRICS: dict[str, Callable[[Scored, TargetSide], float]] = dict(

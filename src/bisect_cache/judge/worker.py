@@ -11,7 +11,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from io import BufferedReader, BufferedWriter
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bisect_cache.cache.external_data import external_tensors, location_of
 from bisect_cache.judge.feeding import CannotFeed, Feed, Port, names_in, plan
 from bisect_cache.judge.predicting import NoScores, predict
 from bisect_cache.judge.protocol import (
@@ -183,20 +184,7 @@ def external_locations(model: bytes) -> list[str]:
         proto.ParseFromString(model)
     except DecodeError as error:
         raise _Refused("is no ONNX model that can be parsed") from error
-    return list(dict.fromkeys(_located([proto])))
-
-
-def _located(messages: Iterable[Any]) -> Iterator[str]:
-    """Locations of external data in these messages and in all that they hold: subgraphs, functions, attributes."""
-    from onnx import TensorProto
-
-    for message in messages:
-        if isinstance(message, TensorProto) and message.data_location == TensorProto.EXTERNAL:
-            yield from (entry.value for entry in message.external_data if entry.key == "location")
-        elif not isinstance(message, TensorProto):
-            for field, value in message.ListFields():
-                if field.message_type is not None:
-                    yield from _located([value] if hasattr(value, "ListFields") else value)
+    return list(dict.fromkeys(location for tensor in external_tensors(proto) for location in location_of(tensor)))
 
 
 def _plan(session: ort.InferenceSession, head: Model, columns: tuple[str, ...]) -> Feed:

@@ -6,6 +6,7 @@ the tracking comment is that page and the nights before.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,8 +42,10 @@ _FOR_WARNINGS = 32_768
 COMMENT_LIMIT = 65_536
 """Characters that a comment may have. Signs beyond 16 bits are counted twice here: nobody says how GitHub counts."""
 DEFAULT_KEY = "default"
-_ORIGINS_SHOWN, _THRESHOLDS_SHOWN, _VERSIONS_SHOWN = 5, 10, 12
+_ORIGINS_SHOWN, _THRESHOLDS_SHOWN, _VERSIONS_SHOWN = 8, 10, 12
 _LONGEST_FACT = 60
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 """Characters of a name or a version among others on one line."""
 
 
@@ -104,7 +107,7 @@ def regression_issue(report: BisectReport, bad: CheckpointFacts, occasion: Occas
         .render(
             bad=bad,
             models=[
-                _Line(role, facts.label, {}, _origin(facts))
+                _Line(role, facts.label, {}, _origin(facts, occasion))
                 for role, facts in (("first bad", bad), ("last good", report.last_good))
                 if facts
             ],
@@ -155,7 +158,9 @@ def _fitted(report: Report, occasion: Occasion, key: str, fits: Callable[[str], 
 
     @cache
     def rendered(place: int) -> str:
-        views = [_view(section, drawn, _ROOMS[place]) for section, drawn in zip(sections, charts, strict=True)]
+        views = [
+            _view(section, drawn, _ROOMS[place], occasion) for section, drawn in zip(sections, charts, strict=True)
+        ]
         return page.render(sections=views, brief=_ROOMS[place].rows == 0, **shown)
 
     # By bisection: where a report is far too long, the largest of its pages would take longest.
@@ -172,14 +177,14 @@ def _reading_order(section: Section) -> tuple[bool, bool]:
     return not failed, failed != section.smoke
 
 
-def _view(section: Section, drawn: str | None, room: _Room) -> dict[str, Any]:
+def _view(section: Section, drawn: str | None, room: _Room, occasion: Occasion) -> dict[str, Any]:
     report = section.report
     check, bisect = check_of(report), report if isinstance(report, BisectReport) else None
     findings = _ranked(check, room.rows)
     notes = bisect.notes if bisect else ()
     drawn = drawn if room.charts else None
     return {
-        "name": section.cache,
+        "name": section.name,
         "verdict": whole_verdict(report),
         "headline": section_headline(section),
         "report": report,
@@ -197,7 +202,7 @@ def _view(section: Section, drawn: str | None, room: _Room) -> dict[str, Any]:
         "notes_left_out": len(notes[room.rows :]),
         "commands": _commands(report, check),
         "made_with": _made_with(report),
-        **_pair(bisect),
+        **_pair(bisect, occasion),
     }
 
 
@@ -218,14 +223,14 @@ def _ranked(check: CheckReport | None, rows: int) -> list[Any]:
     return sorted(check.findings, key=lambda finding: order.index(finding.severity))[:rows] if check else []
 
 
-def _pair(report: BisectReport | None) -> dict[str, Any]:
+def _pair(report: BisectReport | None, occasion: Occasion) -> dict[str, Any]:
     """The last good model and the first bad one beside each other, and by how much they differ."""
     if report is None or report.first_bad is None or report.last_good is None:
         return {"pair": []}
     steps = {step.index: step for step in report.steps}
     roles = [("last good", report.last_good), ("first bad", report.first_bad)]
     lines = [
-        _Line(role, steps[facts.index].label, steps[facts.index].metrics, _origin(facts))
+        _Line(role, steps[facts.index].label, steps[facts.index].metrics, _origin(facts, occasion))
         for role, facts in roles
         if facts.index in steps
     ]
@@ -236,6 +241,7 @@ def _pair(report: BisectReport | None) -> dict[str, Any]:
     limits = understood(report.thresholds[:_THRESHOLDS_SHOWN])
     return {
         "pair": lines,
+        "compared": _compared(report, occasion),
         "metrics": metrics,
         "change": {
             metric: f"{after[metric] - before[metric]:+.4f}" if metric in before and metric in after else ""
@@ -248,8 +254,30 @@ def _pair(report: BisectReport | None) -> dict[str, Any]:
     }
 
 
-def _origin(facts: CheckpointFacts) -> list[tuple[str, str]]:
-    return [(prose(name, _LONGEST_FACT), value) for name, value in list(facts.origin.items())[:_ORIGINS_SHOWN]]
+def _origin(facts: CheckpointFacts, occasion: Occasion) -> list[tuple[str, str]]:
+    """Where a model comes from, as Markdown; commit and pull request lead to their pages."""
+    shown = list(facts.origin.items())[:_ORIGINS_SHOWN]
+    return [(prose(name, _LONGEST_FACT), _linked(name, value, occasion) or code(value)) for name, value in shown]
+
+
+def _linked(name: str, value: str, occasion: Occasion) -> str | None:
+    """A link, where the report is our own: one in a stranger's report would lead where the stranger likes."""
+    if occasion.from_fork or not occasion.repository:
+        return None
+    if name == "commit" and _COMMIT.fullmatch(value):
+        return f"[`{value[:9]}`]({occasion.repository}/commit/{value})"
+    if name == "pull" and _NUMBER.fullmatch(value):
+        return f"[{value}]({occasion.repository}/pull/{value})"
+    return None
+
+
+def _compared(report: BisectReport, occasion: Occasion) -> str:
+    """Address of the page that compares the last good commit with the first bad one."""
+    if occasion.from_fork or not occasion.repository or report.first_bad is None or report.last_good is None:
+        return ""
+    good, bad = (facts.origin.get("commit", "") for facts in (report.last_good, report.first_bad))
+    both = _COMMIT.fullmatch(good) and _COMMIT.fullmatch(bad)
+    return f"{occasion.repository}/compare/{good}...{bad}" if both else ""
 
 
 def _chart_words(report: BisectReport, source: str | None) -> str:

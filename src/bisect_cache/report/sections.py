@@ -72,16 +72,16 @@ def joined(sections: Sequence[Section]) -> RunReport:
         judged_well = not EXIT_CODES[smoke.report.outcome]
         why = check.verdict if check and judged_well else whole_verdict(smoke.report)
         verdict = (
-            f"The wiring broke: the smoke test on synthetic data ({smoke.cache}) failed, so what is said below of "
+            f"The wiring broke: the smoke test on synthetic data ({smoke.name}) failed, so what is said below of "
             f"other caches may come of the same fault. {why}"
         )
     elif EXIT_CODES[outcome]:
         others = [_failing(section) for section in sections if section is not first and has_failed(section.report)]
         also = f" Also failed: {', '.join(others)}." if others else ""
-        verdict = f"{first.cache}: {whole_verdict(first.report)}{also}"
+        verdict = f"{first.name}: {whole_verdict(first.report)}{also}"
     else:
-        judged = [f"{section.cache}: {whole_verdict(section.report)}" for section in sections if not section.smoke]
-        passed = ", ".join(section.cache for section in sections if section.smoke)
+        judged = [f"{section.name}: {whole_verdict(section.report)}" for section in sections if not section.smoke]
+        passed = ", ".join(section.name for section in sections if section.smoke)
         smoked = [f"The smoke test on synthetic data ({passed}) passed."] if passed else []
         verdict = " ".join([*judged, *smoked])
     return fit_to_show(RunReport(outcome=outcome, verdict=verdict, sections=tuple(sections)))
@@ -98,4 +98,4 @@ def whole_verdict(report: CacheReport) -> str:
 
 
 def _failing(section: Section) -> str:
-    return f"{section.cache} ({', '.join(outcome for outcome in all_outcomes(section.report) if EXIT_CODES[outcome])})"
+    return f"{section.name} ({', '.join(outcome for outcome in all_outcomes(section.report) if EXIT_CODES[outcome])})"

@@ -123,12 +123,19 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True):
     smoke: bool
     """True for a synthetic cache judged on models of its own: its failing means that the wiring is at fault."""
     report: CacheReport
+    timeline: str = ""
+    """The timeline, where a cache is judged on several."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others."""
+        return f"{self.cache} · {self.timeline}" if self.timeline else self.cache
 
 
 class RunReport(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="schema", tag="bisect-cache/run/1"
 ):
-    """What one run over several caches leaves."""
+    """What one run over several caches, or several timelines, leaves."""
 
     outcome: RunOutcome
     verdict: str

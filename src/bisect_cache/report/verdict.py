@@ -10,10 +10,28 @@ from bisect_cache.report.structs import Step
 from bisect_cache.search import Found
 
 _LISTED = 5
+_SINCE = {
+    None: "",
+    True: " Its commit was there before this change.",
+    False: " Its commit is part of this change.",
+}
 
 
-def bisect_sentence(found: Found, labels: Sequence[str], steps: Sequence[Step], thresholds: Sequence[Threshold]) -> str:
-    """What a search ended with. ``thresholds`` are what a good model holds."""
+def bisect_sentence(
+    found: Found,
+    labels: Sequence[str],
+    steps: Sequence[Step],
+    thresholds: Sequence[Threshold],
+    before: bool | None = None,
+) -> str:
+    """What a search ended with. ``thresholds`` are what a good model holds.
+
+    ``before`` says whether the first bad model was there before the change that is judged, where that is known.
+    """
+    return f"{_of_search(found, labels, steps, thresholds)}{_SINCE[before]}"
+
+
+def _of_search(found: Found, labels: Sequence[str], steps: Sequence[Step], thresholds: Sequence[Threshold]) -> str:
     gates = " and ".join(map(str, thresholds))
     by_index = {step.index: step for step in steps}
     if found.length == 0:

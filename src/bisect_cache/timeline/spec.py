@@ -35,6 +35,9 @@ SOURCES: Mapping[str, Opener] = {
 }
 
 
+_OF_HISTORY = frozenset({"git-log", "tags"})
+
+
 def open_timeline(specs: Sequence[str]) -> Timeline:
     """The timeline that one or more SPECs name; several must be of one kind. Reads no model.
 
@@ -48,6 +51,18 @@ def open_timeline(specs: Sequence[str]) -> Timeline:
     if len(kinds) > 1:
         raise BadTimeline(f"{source}: {' and '.join(f'{kind}:' for kind in kinds)} do not mix; give SPECs of one kind")
     return SOURCES[kinds[0]]([rest for _, rest in kinds_and_rests], source)
+
+
+def spread(specs: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """The SPECs of each timeline that ``specs`` name: a pattern in a repository's history is a timeline a file.
+
+    Raises ``BadTimeline``.
+    """
+    if not any(_kind_and_rest(spec)[0] in _OF_HISTORY for spec in specs):
+        return (tuple(specs),)
+    from bisect_cache.timeline.git.patterns import each_file
+
+    return tuple((one,) for spec in specs for one in each_file(*_kind_and_rest(spec), spec))
 
 
 def _kind_and_rest(spec: str) -> tuple[str, str]:

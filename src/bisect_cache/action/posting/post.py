@@ -5,11 +5,11 @@ Each is said on its own: where one cannot be, the others still are.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bisect_cache.action.deadline import within
 from bisect_cache.action.inputs import Posting
 from bisect_cache.action.posting.api import Api, CannotPost
 from bisect_cache.action.posting.issues import NEEDS as NEEDS_ISSUES
@@ -97,21 +97,9 @@ def post_issues(api: Api, report: Report, wanted: Posting, occasion: Occasion, a
 
 
 def in_time(speak: Callable[[], Iterator[Said]], seconds: float = LONGEST_TALK) -> list[Said]:
-    """What was said within ``seconds``; a server that keeps us longer, by whatever means, is left.
-
-    Nothing else bounds all of it: an answer can come byte by byte, pages can go on for ever, a clock can jump.
-    """
-    said: list[Said] = []
-
-    def talk() -> None:
-        said.extend(_said(speak))
-
-    talking = threading.Thread(target=talk, daemon=True)  # it does not keep the process from ending
-    talking.start()
-    talking.join(seconds)
-    if not talking.is_alive():
-        return said
-    return [Said(f"the server kept us longer than {seconds:g} seconds; the next run tries again", failed=True)]
+    """What was said within ``seconds``; a server that keeps us longer, by whatever means, is left."""
+    late = Said(f"the server kept us longer than {seconds:g} seconds; the next run tries again", failed=True)
+    return within(lambda: list(_said(speak)), seconds, [late])
 
 
 def _said(speak: Callable[[], Iterator[Said]]) -> Iterator[Said]:

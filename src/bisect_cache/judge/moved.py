@@ -1,0 +1,150 @@
+"""Where the predictions of two models part: row by row and content by content, on the target's scale. Pure.
+
+Neighbours of one timeline can be on different scales (0 to 1, 0 to 100), which no correlation sees. So the scores of
+each model are first mapped to the target's scale, by the first-order mapping that mapped RMSE uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from msgspec import Meta, Struct
+from numpy.typing import NDArray
+
+from bisect_cache.exact import exact_mean
+from bisect_cache.judge.metrics import Floats, TargetSide, deviations, mapping_slope
+
+CONTENTS_SHOWN = 10
+ROWS_SHOWN = 10
+_ROUNDING = 1e-4
+"""Of the target's spread: moves that are all smaller are what float32 explains, and no move."""
+_Count = Annotated[int, Meta(ge=0)]
+
+
+class ContentMoved(Struct, frozen=True, forbid_unknown_fields=True):
+    """One content: how far from the target both models are on average, in the target's unit, after the mapping."""
+
+    content: str
+    rows: _Count
+    error_before: float
+    """Mean of |mapped prediction - target| over its rows."""
+    error_after: float
+
+    @property
+    def change(self) -> float:
+        """By how much the later model is farther away."""
+        return self.error_after - self.error_before
+
+
+class RowMoved(Struct, frozen=True, forbid_unknown_fields=True):
+    """One row: both mapped predictions and what they should be, in the target's unit."""
+
+    row: _Count
+    """Counted from 0, in the order of the cache."""
+    content: str | None
+    target: float
+    before: float
+    after: float
+
+    @property
+    def move(self) -> float:
+        """By how much the later model is higher."""
+        return self.after - self.before
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """One model's predictions on the target's scale: ``values`` (N,) in its unit, ``intercept + slope * score``."""
+
+    values: Floats
+    slope: float
+    intercept: float
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What moved between two models."""
+
+    before: Mapped
+    after: Mapped
+    contents: tuple[ContentMoved, ...] = ()
+    """Worst first: those whose mean error grew most."""
+    rows: tuple[RowMoved, ...] = ()
+    """Those whose prediction moved most, either way."""
+
+    @property
+    def same(self) -> bool:
+        """Whether both predict the same up to a factor and an offset."""
+        return not self.rows
+
+    @property
+    def turned(self) -> bool:
+        """Whether one of them falls where the target rises and the other does not."""
+        return self.before.slope * self.after.slope < 0
+
+
+def moved(
+    before: NDArray[Any],
+    after: NDArray[Any],
+    target: TargetSide,
+    contents: NDArray[np.int64] | None = None,
+    names: Sequence[str] = (),
+) -> Moved:
+    """What moved from the scores ``before`` to ``after``, both (N,), any float dtype, finite and not constant.
+
+    ``contents`` (N,) holds each row's number of its content, from 0, and ``names`` what each of these is called.
+    """
+    earlier, later = mapped(before, target), mapped(after, target)
+    move = np.abs(later.values - earlier.values)
+    if float(move.max()) <= _ROUNDING * float(np.ptp(target.target)):
+        return Moved(earlier, later)
+    rows = tuple(
+        RowMoved(
+            int(row),
+            None if contents is None else names[contents[row]],
+            float(target.target[row]),
+            float(earlier.values[row]),
+            float(later.values[row]),
+        )
+        for row in _largest(move, ROWS_SHOWN)
+        if move[row] > 0
+    )
+    by_content = () if contents is None else _by_content(earlier, later, target, contents, names)
+    return Moved(earlier, later, by_content, rows)
+
+
+def mapped(scores: NDArray[Any], target: TargetSide) -> Mapped:
+    """``scores`` (N,) on the target's scale: a + b x, where a and b minimise sum (a + b x - t)^2 (ITU-T P.1401).
+
+    Least squares make a = mean(t) - b mean(x), so that a + b x = mean(t) + b (x - mean(x)), which is how it is
+    worked out: both deviations are at hand.
+    """
+    values = scores.astype(np.float64)
+    predicted, wanted = deviations(values), target.deviations
+    step = wanted.unit * mapping_slope(predicted, wanted)
+    middle = exact_mean(target.target)
+    intercept = middle - step * exact_mean(values / predicted.unit)
+    return Mapped(middle + step * predicted.values, step / predicted.unit, intercept)
+
+
+def _by_content(
+    before: Mapped, after: Mapped, target: TargetSide, contents: NDArray[np.int64], names: Sequence[str]
+) -> tuple[ContentMoved, ...]:
+    # bincount adds one row after the other, in their order, on every CPU.
+    rows = np.bincount(contents, minlength=len(names))
+    sums = [
+        np.bincount(contents, np.abs(side.values - target.target), minlength=len(names)) for side in (before, after)
+    ]
+    error_before, error_after = (np.divide(total, rows, out=np.zeros(len(names)), where=rows > 0) for total in sums)
+    return tuple(
+        ContentMoved(names[number], int(rows[number]), float(error_before[number]), float(error_after[number]))
+        for number in _largest(error_after - error_before, CONTENTS_SHOWN)
+    )
+
+
+def _largest(values: Floats, most: int) -> NDArray[np.intp]:
+    """Where the largest ``values`` are, the largest first and of equals the first."""
+    return np.argsort(-values, kind="stable")[:most]
