@@ -124,7 +124,7 @@ class Ground:
 
     def git_bisect(self) -> Case | LeftOut:
         """Which of 64 commits to one model file was the first to get worse?"""
-        name = f"git bisect run, {COMMITS} commits, beside our bisect of the same {COMMITS} files"
+        name = f"git bisect run with a script, {COMMITS} commits, beside our bisect of the same history"
         if shutil.which("git") is None:
             return LeftOut(name, "there is no git here")
         cache = self._synthetic(COMMITS)
@@ -141,7 +141,7 @@ class Ground:
         judge = (*_STRAIGHTFORWARD, "judge", str(cache), "model.onnx")
         return Case(
             name,
-            self._our_bisect(cache, cache / "models", 0.85),
+            self._our_bisect_of_history(cache, repository),
             Side(Command((*_GIT, "bisect", "run", *judge), cwd=repository, prepare=start_over), first_bad_commit),
         )
 
@@ -182,6 +182,17 @@ class Ground:
             ),
             outcome_in_report,
         )
+
+    def _our_bisect_of_history(self, cache: Path, repository: Path) -> Side:
+        report = self.workplace / "history.json"
+
+        def outcome_in_report(_printed: str) -> str:
+            said = json.loads(report.read_bytes())
+            return _in_words(said["outcome"], said["first_bad"] and said["first_bad"]["origin"]["subject"])
+
+        arguments = ("--timeline", "git-log:model.onnx", "--threshold", "plcc >= 0.85", "--json", str(report))
+        command = (*our_command(), "bisect", "--cache", str(cache), *arguments)
+        return Side(Command(command, exit_code=1, cwd=repository), outcome_in_report)
 
     def _their_bisect(self, cache: Path, models: Path, min_plcc: float) -> Side:
         def outcome_printed(printed: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from hypothesis import strategies as st
 
 from bisect_cache.cache.drift import CheckOutcome, Finding, Kind, Severity
+from bisect_cache.judge.moved import ContentMoved, RowMoved
 from bisect_cache.judge.thresholds import METRIC_NAMES
 from bisect_cache.judge.verdict import Verdict
 from bisect_cache.report.history import Night
@@ -18,6 +19,7 @@ from bisect_cache.report.structs import (
     CacheFacts,
     CheckpointFacts,
     CheckReport,
+    Explanation,
     RunReport,
     Section,
     Step,
@@ -121,6 +123,13 @@ CHECKS = st.builds(
     reproduce=_commands,
     environment=_environments,
 )
+_explanations = st.builds(
+    Explanation,
+    findings=_tuples(_findings),
+    contents=_tuples(st.builds(ContentMoved, NAMES, _indexes, NUMBERS, NUMBERS)),
+    rows=_tuples(st.builds(RowMoved, _indexes, st.none() | NAMES, NUMBERS, NUMBERS, NUMBERS)),
+    notes=_tuples(NAMES),
+)
 BISECTS = st.builds(
     BisectReport,
     outcome=st.sampled_from(BISECT_OUTCOMES),
@@ -135,6 +144,7 @@ BISECTS = st.builds(
     crossings=_tuples(st.builds(Crossing, st.sampled_from(["regression", "recovery"]), _indexes, _indexes), 1),
     steps=_tuples(_steps, 6),
     notes=_tuples(NAMES),
+    explanation=st.none() | _explanations,
     check=st.none() | CHECKS,
     reproduce=_commands,
     environment=_environments,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pygit2
+from pygit2.enums import FileMode
 
 DAY = 86_400
 BORN = 1_500_000_000
@@ -21,6 +22,10 @@ class History:
     days: int = 0
     files: dict[str, dict[str, bytes]] = field(default_factory=dict)
     """The files of each branch."""
+    modes: dict[str, FileMode] = field(default_factory=dict)
+    """Paths that are no plain files: links, and submodules, whose content is the id of a commit."""
+    author: tuple[str, str, int] = ("A. Author", "author@example.invalid", 0)
+    """Name, address, and minutes east of Greenwich of the next commits."""
 
     def __post_init__(self) -> None:
         self.repository = pygit2.init_repository(str(self.folder), bare=self.bare, initial_head="main")
@@ -31,7 +36,8 @@ class History:
         mine = self.files[branch]
         for name, content in files.items():
             self.put(name, content, branch)
-        signature = pygit2.Signature("A. Author", "author@example.invalid", BORN + self.days * DAY, 0)
+        name, address, east = self.author
+        signature = pygit2.Signature(name, address, BORN + self.days * DAY, east)
         self.days += 1
         parents = [self.tip(branch)] if self.tip(branch) else []
         if merges:
@@ -55,10 +61,14 @@ class History:
         assert tip is not None
         self.repository.references.create(f"refs/heads/{name}", tip, force=True)
 
-    def tag(self, name: str, branch: str = "main") -> None:
+    def tag(self, name: str, branch: str = "main", *, annotated: bool = False) -> None:
         """A tag on the newest commit of a branch."""
         tip = self.tip(branch)
         assert tip is not None
+        if annotated:
+            tagger = pygit2.Signature("T. Tagger", "tagger@example.invalid", BORN, 0)
+            self.repository.create_tag(name, tip, pygit2.enums.ObjectType.COMMIT, tagger, f"Release {name}")
+            return
         self.repository.references.create(f"refs/tags/{name}", tip, force=True)
 
     def tip(self, branch: str) -> pygit2.Oid | None:
@@ -78,6 +88,7 @@ class History:
     def _tree(self, files: dict[str, bytes]) -> pygit2.Oid:
         index = pygit2.Index()
         for path, content in files.items():
-            blob = self.repository.create_blob(content)
-            index.add(pygit2.IndexEntry(path, blob, pygit2.enums.FileMode.BLOB))
+            mode = self.modes.get(path, FileMode.BLOB)
+            held = pygit2.Oid(hex=content.decode()) if mode == FileMode.COMMIT else self.repository.create_blob(content)
+            index.add(pygit2.IndexEntry(path, held, mode))
         return index.write_tree(self.repository)

@@ -201,6 +201,7 @@ def check(folder: Path | None, strict: bool, source: Path | None, json_file: str
     show_default=True,
     help="MiB of address space that the models' process may take; 0 for no limit.",
 )
+@click.option("--explain", is_flag=True, help="After a regression, say what changed in the first bad model.")
 @click.option("--json", "json_file", metavar="FILE", help="Write the report there; - is standard output.")
 def bisect(
     paths: tuple[str, ...],
@@ -231,6 +232,7 @@ def bisect(
         input=options["input_name"],
         output=options["output_name"],
         sidecar=options["sidecar"],
+        explain=options["explain"],
         base=options["base"],
         limits=Limits(options["time_limit"], options["memory_limit"] << 20),
     )

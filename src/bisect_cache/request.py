@@ -50,6 +50,8 @@ class BisectRequest:
     """Location of each model's sidecar, ``{stem}`` being the model's file name without its ending."""
     base: str | None = None
     """The commit that a change starts from: is the first bad model part of the change, or was it there before?"""
+    explain: bool = False
+    """Whether to say what changed from the last good model to the first bad one."""
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -69,7 +71,8 @@ class BisectRequest:
             ("--sidecar", self.sidecar),
             ("--base", self.base),
         ]
-        return _command(["bisect", *(word for name, value in options if value is not None for word in (name, value))])
+        words = [word for name, value in options if value is not None for word in (name, value)]
+        return _command(["bisect", *words, *(["--explain"] if self.explain else [])])
 
 
 def _command(words: list[str]) -> str:

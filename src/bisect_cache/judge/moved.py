@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Annotated, Any
 
 import numpy as np
@@ -85,6 +86,19 @@ class Moved:
         """Whether one of them falls where the target rises and the other does not."""
         return self.before.slope * self.after.slope < 0
 
+    @property
+    def other_scale(self) -> tuple[float, float]:
+        """Factor and offset from the earlier scores x to the later ones y, where both predict the same.
+
+        Both are mapped to one value, a + b x = c + d y, so that y = (b / d) x + (a - c) / d. Not finite where a
+        model says nothing of the target (d = 0). An offset that rounding explains is none.
+        """
+        if self.after.slope == 0:
+            return nan, nan
+        apart = self.before.intercept - self.after.intercept
+        rounded = abs(apart) <= _ROUNDING * float(np.ptp(self.after.values))
+        return self.before.slope / self.after.slope, 0.0 if rounded else apart / self.after.slope
+
 
 def moved(
     before: NDArray[Any],
@@ -95,7 +109,8 @@ def moved(
 ) -> Moved:
     """What moved from the scores ``before`` to ``after``, both (N,), any float dtype, finite and not constant.
 
-    ``contents`` (N,) holds each row's number of its content, from 0, and ``names`` what each of these is called.
+    ``contents`` (N,) holds each row's number of its content, from 0 and none left out, and ``names`` what each of
+    these is called.
     """
     earlier, later = mapped(before, target), mapped(after, target)
     move = np.abs(later.values - earlier.values)
@@ -133,12 +148,11 @@ def mapped(scores: NDArray[Any], target: TargetSide) -> Mapped:
 def _by_content(
     before: Mapped, after: Mapped, target: TargetSide, contents: NDArray[np.int64], names: Sequence[str]
 ) -> tuple[ContentMoved, ...]:
+    rows = np.bincount(contents)
     # bincount adds one row after the other, in their order, on every CPU.
-    rows = np.bincount(contents, minlength=len(names))
-    sums = [
-        np.bincount(contents, np.abs(side.values - target.target), minlength=len(names)) for side in (before, after)
-    ]
-    error_before, error_after = (np.divide(total, rows, out=np.zeros(len(names)), where=rows > 0) for total in sums)
+    error_before, error_after = (
+        np.bincount(contents, np.abs(side.values - target.target)) / rows for side in (before, after)
+    )
     return tuple(
         ContentMoved(names[number], int(rows[number]), float(error_before[number]), float(error_after[number]))
         for number in _largest(error_after - error_before, CONTENTS_SHOWN)

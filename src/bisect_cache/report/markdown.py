@@ -43,10 +43,12 @@ COMMENT_LIMIT = 65_536
 """Characters that a comment may have. Signs beyond 16 bits are counted twice here: nobody says how GitHub counts."""
 DEFAULT_KEY = "default"
 _ORIGINS_SHOWN, _THRESHOLDS_SHOWN, _VERSIONS_SHOWN = 8, 10, 12
+_ROOM_FOR_MOVED = 6
+"""Rows of a room in which tables of what moved still have a place."""
 _LONGEST_FACT = 60
+"""Characters of a name or a version among others on one line."""
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _NUMBER = re.compile(r"[0-9]{1,9}")
-"""Characters of a name or a version among others on one line."""
 
 
 class _Room(NamedTuple):
@@ -195,6 +197,7 @@ def _view(section: Section, drawn: str | None, room: _Room, occasion: Occasion) 
         "chart": drawn,
         "chart_words": _chart_words(bisect, drawn) if bisect else "",
         "spark": _spark(bisect) if bisect and not room.charts else "",
+        "explained": _explained(bisect, room.rows),
         "entries": kept(bisect, room.rows) if bisect else [],
         "findings": findings,
         "findings_left_out": len(check.findings) - len(findings) if check else 0,
@@ -221,6 +224,21 @@ def _made_with(report: CacheReport) -> str:
 def _ranked(check: CheckReport | None, rows: int) -> list[Any]:
     order = ["error", "warning", "notice"]
     return sorted(check.findings, key=lambda finding: order.index(finding.severity))[:rows] if check else []
+
+
+def _explained(report: BisectReport | None, rows: int) -> dict[str, Any] | None:
+    """What changed between the two models that the verdict names; the tables give way first."""
+    if report is None or report.explanation is None or report.first_bad is None or report.last_good is None:
+        return None
+    whole, moved = report.explanation, rows if rows >= _ROOM_FOR_MOVED else 0
+    shown = {
+        "findings": whole.findings[:rows],
+        "contents": whole.contents[:moved],
+        "rows": whole.rows[:moved],
+        "notes": whole.notes[:rows],
+    }
+    left_out = sum(len(getattr(whole, name)) - len(some) for name, some in shown.items())
+    return {**shown, "good": report.last_good.label, "bad": report.first_bad.label, "left_out": left_out}
 
 
 def _pair(report: BisectReport | None, occasion: Occasion) -> dict[str, Any]:

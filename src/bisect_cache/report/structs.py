@@ -11,6 +11,7 @@ from bisect_cache import __version__
 from bisect_cache.cache.drift import CheckOutcome, Finding
 from bisect_cache.cache.manifest import Provenance
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.judge.moved import CONTENTS_SHOWN, ROWS_SHOWN, ContentMoved, RowMoved
 from bisect_cache.judge.verdict import Verdict
 from bisect_cache.printable import one_line, printable
 from bisect_cache.search import Crossing, Outcome
@@ -84,6 +85,18 @@ class CheckReport(
     environment: dict[str, str]
 
 
+class Explanation(Struct, frozen=True, forbid_unknown_fields=True):
+    """What changed from the last good model to the first bad one; the worst of it."""
+
+    findings: Annotated[tuple[Finding, ...], Meta(max_length=50)]
+    """How the two files differ, part by part."""
+    contents: Annotated[tuple[ContentMoved, ...], Meta(max_length=CONTENTS_SHOWN)]
+    """Contents whose mean error grew most, the worst first."""
+    rows: Annotated[tuple[RowMoved, ...], Meta(max_length=ROWS_SHOWN)]
+    """Rows of the cache whose predictions moved most, on the target's scale."""
+    notes: tuple[str, ...] = ()
+
+
 class BisectReport(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="schema", tag="bisect-cache/bisect/1"
 ):
@@ -104,6 +117,8 @@ class BisectReport(
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
     """What a reader must be told beside the verdict."""
+    explanation: Explanation | None = None
+    """What changed from the last good model to the first bad one, where that was asked."""
     check: CheckReport | None = None
     """What the check of the cache found, where one was made first."""
     reproduce: str

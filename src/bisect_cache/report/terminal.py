@@ -12,7 +12,7 @@ from bisect_cache.judge.thresholds import METRIC_NAMES
 from bisect_cache.printable import one_line, printable
 from bisect_cache.report.chart import understood
 from bisect_cache.report.kept import Gap, kept
-from bisect_cache.report.structs import BisectReport, CheckReport, Step
+from bisect_cache.report.structs import BisectReport, CheckReport, Explanation, Step
 
 _COLOURS = {
     "good": "green",
@@ -45,6 +45,8 @@ def show_bisect(report: BisectReport, console: Console) -> None:
         if len(report.steps) > _ROWS_SHOWN:
             left_out = len(report.steps) - _ROWS_SHOWN
             console.print(f"{left_out} models are left out here (all are in the report: --json FILE)")
+    if report.explanation:
+        _show_explanation(report.explanation, console)
     _notes(report.notes, console)
     if report.cache and report.cache.provenance == "synthetic":
         console.print(Text("synthetic data: this shows that the wiring works, not that a model is healthy", "dim"))
@@ -93,6 +95,34 @@ def _steps(report: BisectReport, width: int) -> Table:
 
 def _why(step: Step) -> str:
     return "; ".join([*([step.reason] if step.reason else []), *step.notes[:_ROWS_SHOWN]])
+
+
+def _show_explanation(explanation: Explanation, console: Console) -> None:
+    """What differs between the two models' files, then the contents and the rows that moved most."""
+    console.print("from the last good model to the first bad one:", style="bold")
+    for finding in explanation.findings:
+        console.print(Text(f"{finding.kind}: {_cut(finding.detail)}"))
+    if explanation.contents:
+        table = _numbers("content", "rows", "mean error before", "after", "change")
+        for content in explanation.contents:
+            errors = f"{content.error_before:.4g}", f"{content.error_after:.4g}", f"{content.change:+.4g}"
+            table.add_row(Text(_cut(content.content)), str(content.rows), *errors)
+        console.print(table)
+    if explanation.rows:
+        table = _numbers("content", "row", "target", "before", "after", "move")
+        for row in explanation.rows:
+            values = f"{row.target:.4g}", f"{row.before:.4g}", f"{row.after:.4g}", f"{row.move:+.4g}"
+            table.add_row(Text(_cut(row.content or "")), str(row.row), *values)
+        console.print(table)
+    _notes(explanation.notes, console)
+
+
+def _numbers(name: str, *numbers: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(name, overflow="fold", min_width=8)
+    for number in numbers:
+        table.add_column(number, justify="right")
+    return table
 
 
 def _notes(notes: Sequence[str], console: Console) -> None:

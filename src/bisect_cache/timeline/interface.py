@@ -39,10 +39,10 @@ class Checkpoint:
     """Where it came from, for people: ``file``, ``entry``, ``added``, ``version``, ``commit`` …"""
     sha256: str | None = None
     """What the model's bytes must be, where the source says so; another value makes it untestable."""
-    content: str | None = None
-    """Equal for checkpoints that are the same model, where the source can tell without reading it."""
     sidecar: str | None = None
     """Location of a declared JSON sidecar, relative to the model's folder."""
+    content: str | None = None
+    """Equal for checkpoints that are the same model, where the source can tell without reading it."""
 
 
 @dataclass(frozen=True)

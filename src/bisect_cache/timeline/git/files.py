@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import pygit2
 
 from bisect_cache.files import LARGEST_FILE, CannotRead, read_file, sha256_of
 from bisect_cache.printable import printable
 from bisect_cache.timeline.folder import location_fault
-from bisect_cache.timeline.git.objects import file_at
+from bisect_cache.timeline.git.objects import GIT_ERRORS, common_folder, entry_at, file_at
 from bisect_cache.timeline.interface import ModelFiles
 
 _POINTER = re.compile(
@@ -48,23 +47,26 @@ class CommitModel(ModelFiles):
         try:
             tree = self.repository[self.commit].peel(pygit2.Commit).tree
             found = file_at(tree, path)
-        except (KeyError, pygit2.GitError) as error:
+            entry = entry_at(tree, path)
+        except GIT_ERRORS as error:
             raise self._missing(path) from error
+        if found is None and entry is not None and entry.filemode == pygit2.enums.FileMode.LINK:
+            raise CannotRead(f"{self._shown(path)} is a symbolic link; commit the file itself there")
         if found is None:
-            raise CannotRead(f"{self._shown(path)} does not exist as a file in that commit")
+            raise CannotRead(f"{self._shown(path)} does not exist as a file; commit it together with the model")
         try:
             _, size = self.repository.odb.read_header(found)
             if size > LARGEST_FILE:
                 raise CannotRead(f"{self._shown(path)} has {size:,} bytes; at most {LARGEST_FILE:,} are read")
-            data = bytes(self.repository[found].data)
-        except (KeyError, pygit2.GitError) as error:
+            data = self.repository[found].peel(pygit2.Blob).data
+        except GIT_ERRORS as error:
             raise self._missing(path) from error
         pointer = _POINTER.match(data) if len(data) <= _LONGEST_POINTER else None
         return self._from_lfs(path, pointer[1].decode(), int(pointer[2])) if pointer else data
 
     def _from_lfs(self, path: str, sha256: str, size: int) -> bytes:
         """The object that a pointer stands for, from the repository's own store."""
-        store = Path(_common_folder(self.repository)) / "lfs" / "objects"
+        store = common_folder(self.repository) / "lfs" / "objects"
         place = store / sha256[:2] / sha256[2:4] / sha256
         try:
             data = read_file(place)
@@ -88,13 +90,3 @@ class CommitModel(ModelFiles):
 
     def _shown(self, path: str) -> str:
         return f"{printable(path)} in commit {self.commit[:9]}"
-
-
-def _common_folder(repository: pygit2.Repository) -> str:
-    """The folder of the repository that its worktrees share."""
-    folder = Path(repository.path)
-    try:
-        common = (folder / "commondir").read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeError):
-        return str(folder)
-    return str((folder / common).resolve())

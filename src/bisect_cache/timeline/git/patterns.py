@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pygit2
 
-from bisect_cache.timeline.git.objects import file_at
-from bisect_cache.timeline.git.place import find_place
+from bisect_cache.printable import printable
+from bisect_cache.timeline.git.objects import file_at, nothing_missing
+from bisect_cache.timeline.git.place import find_asked
 from bisect_cache.timeline.git.revisions import read_range
 from bisect_cache.timeline.interface import BadTimeline
 
@@ -21,24 +22,29 @@ def each_file(kind: str, rest: str, spec: str) -> Iterator[str]:
 
     Files are those of the newest commit that is looked at. Raises ``BadTimeline``.
     """
-    path, at, behind = rest.partition("@")
-    if kind not in {"git-log", "tags"} or not any(char in path for char in "*["):
+    if kind not in {"git-log", "tags"} or not any(char in rest for char in "*["):
         yield spec
         return
-    place = find_place(path, spec)
+    place, behind = find_asked(rest, spec)
+    if not any(char in place.path for char in "*["):
+        yield spec
+        return
     revisions = behind.removesuffix("?full") if kind == "git-log" else ""
-    tree = read_range(place.repository, revisions, spec).end.tree
-    if file_at(tree, place.path) is not None:  # a file may be called like a pattern
+    with nothing_missing(place.repository, spec):
+        tree = read_range(place.repository, revisions, spec).end.tree
+        literal = file_at(tree, place.path) is not None  # a file may be called like a pattern
+        names = [] if literal else list(_files(tree))
+    if literal:
         yield spec
         return
     wanted = re.compile(expression(place.path), re.DOTALL)
-    found = [name for name in _files(tree) if wanted.fullmatch(name)]
+    found = [name for name in names if wanted.fullmatch(name)]
     if not found:
-        raise BadTimeline(f"{spec}: no file of the newest commit matches the pattern; correct it")
+        raise BadTimeline(f"{printable(spec)}: no file of the newest commit matches the pattern; correct it")
     if len(found) > _MOST_FILES:
-        raise BadTimeline(f"{spec}: {len(found)} files match the pattern; name at most {_MOST_FILES}")
+        raise BadTimeline(f"{printable(spec)}: {len(found)} files match the pattern; name at most {_MOST_FILES}")
     for name in sorted(found):
-        yield f"{kind}:{place.prefix}{name}{at}{behind}"
+        yield f"{kind}:{place.spelled(name)}{f'@{behind}' if behind else ''}"
 
 
 def expression(pattern: str) -> str:

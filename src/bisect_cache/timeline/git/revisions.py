@@ -1,14 +1,21 @@
-"""Ranges of commits as Git writes them: ``v1.0..HEAD``, ``..topic``, ``main``."""
+"""Ranges of commits as Git writes them (``v1.0..HEAD``, ``..topic``, ``main``), and the commits they mean."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pygit2
 
 from bisect_cache.printable import printable
+from bisect_cache.timeline.git.objects import GIT_ERRORS, shallow_commits
 from bisect_cache.timeline.interface import BadTimeline
+
+_TEST_MERGE = re.compile(r"Merge [0-9a-f]{40} into [0-9a-f]{40}\n?")
+"""The whole message of the commit that GitHub checks out for a pull request."""
+
+_NO_SUCH_COMMIT = (pygit2.NotFoundError, pygit2.InvalidSpecError, pygit2.AmbiguousError, UnicodeError)
 
 
 @dataclass(frozen=True)
@@ -17,6 +24,16 @@ class Range:
 
     start: pygit2.Commit | None
     end: pygit2.Commit
+
+
+@dataclass(frozen=True)
+class Step:
+    """A commit on the way, and those of its parents on which it builds."""
+
+    commit: pygit2.Commit
+    parents: tuple[pygit2.Commit, ...]
+    test_merge: bool = False
+    """Whether it stands for a pull request merged into its base: first parent the base, second the request's head."""
 
 
 def read_range(repository: pygit2.Repository, text: str, source: str) -> Range:
@@ -32,24 +49,59 @@ def read_range(repository: pygit2.Repository, text: str, source: str) -> Range:
     )
 
 
-def commits_of(repository: pygit2.Repository, wanted: Range, *, full: bool) -> Iterator[pygit2.Commit]:
-    """The commits of a range, newest first, each before its parents."""
-    walker = repository.walk(wanted.end.id, pygit2.enums.SortMode.TOPOLOGICAL | pygit2.enums.SortMode.TIME)
+def commits_of(repository: pygit2.Repository, wanted: Range, *, full: bool) -> Iterator[Step]:
+    """The commits of a range, newest first, each before its parents.
+
+    Along first parents, a pull request's own commits would be hidden behind the merge that GitHub checks out for it:
+    there they come first, and then those of the base, so that they are the newest.
+    """
+    ends = shallow_commits(repository)
+
+    def step(commit: pygit2.Commit) -> Step:
+        return Step(commit, () if str(commit.id) in ends else tuple(commit.parents if full else commit.parents[:1]))
+
+    hidden = [wanted.start] if wanted.start else []
+    if full or not _is_test_merge(wanted.end, ends):
+        yield from map(step, _walk(repository, wanted.end, hidden, full=full))
+        return
+    base, head = wanted.end.parents
+    if next(_walk(repository, wanted.end, hidden, full=True), None) is None:
+        return
+    yield Step(wanted.end, (base, head), test_merge=True)
+    yield from map(step, _walk(repository, head, [base, *hidden], full=False))
+    yield from map(step, _walk(repository, base, hidden, full=False))
+
+
+def _is_test_merge(commit: pygit2.Commit, ends: frozenset[str]) -> bool:
+    merges_two = len(commit.parent_ids) == 2 and str(commit.id) not in ends
+    return merges_two and _TEST_MERGE.fullmatch(commit.message) is not None
+
+
+def _walk(
+    repository: pygit2.Repository, end: pygit2.Commit, hidden: list[pygit2.Commit], *, full: bool
+) -> Iterator[pygit2.Commit]:
+    walker = repository.walk(end.id, pygit2.enums.SortMode.TOPOLOGICAL | pygit2.enums.SortMode.TIME)
     if not full:
         walker.simplify_first_parent()
-    if wanted.start is not None:
-        walker.hide(wanted.start.id)
+    for commit in hidden:
+        walker.hide(commit.id)
     return iter(walker)
 
 
 def _commit(repository: pygit2.Repository, name: str, source: str) -> pygit2.Commit:
     if name == "HEAD" and repository.head_is_unborn:
-        raise BadTimeline(f"{source}: this repository has no commit yet")
+        raise BadTimeline(f"{source}: this repository has no commit yet; commit the model, or name a branch")
     try:
         return repository.revparse_single(name).peel(pygit2.Commit)
-    except (KeyError, ValueError, pygit2.GitError) as error:
-        shallow = " This clone is shallow: set `fetch-depth: 0` in actions/checkout." if repository.is_shallow else ""
+    except _NO_SUCH_COMMIT as error:
+        shallow = (
+            " This clone is shallow: set `fetch-depth: 0` in actions/checkout." if shallow_commits(repository) else ""
+        )
         raise BadTimeline(
-            f"{source}: '{printable(name)}' is no commit, branch or tag here; fetch it, with its tags "
+            f"{source}: '{printable(name)}' is no commit, branch or tag here; correct it, or fetch it with its tags "
             f"(`git fetch --tags`).{shallow}"
+        ) from error
+    except GIT_ERRORS as error:
+        raise BadTimeline(
+            f"{source}: '{printable(name)}' cannot be read ({printable(str(error))}); see what `git fsck` says"
         ) from error

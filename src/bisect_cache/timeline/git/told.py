@@ -11,8 +11,10 @@ import pygit2
 from bisect_cache.printable import one_line, printable
 
 _LONGEST_NAME, _LONGEST_SUBJECT, _LONGEST_PATH = 80, 120, 400
-_PULL = re.compile(r"^Merge pull request #(\d{1,9})\b|\(#(\d{1,9})\)$")
+_PULL = re.compile(r"^Merge pull request #([0-9]{1,9})\b|\(#([0-9]{1,9})\)$")
+_ADDRESS = re.compile(r"<?([^\s<>@]+)@[^\s<>@]+>?")
 _ID_DIGITS = 9
+_MINUTES_A_DAY = 24 * 60
 
 
 def label_of(commit: pygit2.Commit) -> str:
@@ -27,7 +29,7 @@ def origin_of(commit: pygit2.Commit, path: str, tags: Sequence[str] = ()) -> dic
     return {
         "file": printable(path, _LONGEST_PATH),
         "commit": str(commit.id),
-        "author": printable(one_line(commit.author.name), _LONGEST_NAME),
+        "author": printable(author_of(commit), _LONGEST_NAME),
         "date": day_of(commit),
         "subject": printable(subject, _LONGEST_SUBJECT),
         **({"tag": printable(", ".join(tags))} if tags else {}),
@@ -35,9 +37,16 @@ def origin_of(commit: pygit2.Commit, path: str, tags: Sequence[str] = ()) -> dic
     }
 
 
+def author_of(commit: pygit2.Commit) -> str:
+    """The author's name; of one who gave an address for a name, what stands before the ``@``."""
+    return _ADDRESS.sub(r"\1", one_line(commit.author.name)) or "unknown"
+
+
 def subject_of(commit: pygit2.Commit) -> str:
-    """The first line of the message."""
-    return one_line(commit.message.strip().partition("\n")[0])
+    """The first line of the message, without the author's address."""
+    subject = one_line(commit.message.strip().partition("\n")[0])
+    address = commit.author.email
+    return subject.replace(address, address.partition("@")[0]) if "@" in address else subject
 
 
 def pull_request_of(subject: str) -> str | None:
@@ -48,9 +57,9 @@ def pull_request_of(subject: str) -> str | None:
 
 def day_of(commit: pygit2.Commit) -> str:
     """The author's day, as ``git log --date=short`` shows it."""
-    signature = commit.author
+    seconds, minutes = commit.author.time, commit.author.offset
+    zone = timezone(timedelta(minutes=minutes)) if abs(minutes) < _MINUTES_A_DAY else UTC
     try:
-        zone = timezone(timedelta(minutes=signature.offset))
-        return datetime.fromtimestamp(signature.time, zone).date().isoformat()
-    except (ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(0, UTC).date().isoformat()
+        return (datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)).astimezone(zone).date().isoformat()
+    except OverflowError:
+        return "unknown"

@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 _VERSION = re.compile(r"\D*?(\d.*)", re.DOTALL)
-_SEMVER = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
+_SEMVER = re.compile(r"(\d{1,99})\.(\d{1,99})\.(\d{1,99})(?:-([0-9A-Za-z.-]{1,200}))?(?:\+[0-9A-Za-z.-]+)?")
 
 
 def in_version_order(names: Sequence[str]) -> list[str] | None:
@@ -33,7 +33,7 @@ def _number(name: str) -> str:
 def _pep440(name: str) -> Any:
     try:
         return Version(_number(name))
-    except InvalidVersion:
+    except ValueError:  # no version, or a number too long for one
         return None
 
 
