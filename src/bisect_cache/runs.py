@@ -210,7 +210,7 @@ def _bisect_report(
         outcome=found.outcome,
         verdict=bisect_sentence(found, labels, steps, request.thresholds, _before(request, timeline, found)),
         cache=CacheFacts(_shown(cache.path), cache.provenance, cache.rows, cache.content_count, cache.fingerprint),
-        timeline=TimelineFacts(timeline.source, found.length),
+        timeline=TimelineFacts(timeline.source, found.length, _from_commits(timeline, facts)),
         thresholds=tuple(map(str, request.thresholds)),
         evaluations=len(found.verdicts),
         first_bad=None if found.first_bad is None else facts(found.first_bad),
@@ -223,6 +223,13 @@ def _bisect_report(
         reproduce=request.command,
         environment=_environment(onnxruntime),
     )
+
+
+def _from_commits(timeline: Timeline, facts: Callable[[int], CheckpointFacts]) -> tuple[CheckpointFacts, ...]:
+    """Every checkpoint of a history: the commits between those looked at are what a reader goes on with."""
+    if not any("commit" in checkpoint.origin for checkpoint in timeline.checkpoints):
+        return ()
+    return tuple(map(facts, range(len(timeline.checkpoints))))
 
 
 def _before(request: BisectRequest, timeline: Timeline, found: Found) -> bool | None:

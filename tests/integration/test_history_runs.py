@@ -57,6 +57,14 @@ def test_the_first_bad_commit_is_named_with_its_author_and_its_pull_request(hist
     assert "example.invalid" not in json.dumps(origin)
 
 
+def test_the_report_tells_of_every_version_and_not_only_of_those_looked_at(history: History) -> None:
+    report = bisect(history)
+    assert report.timeline is not None
+    assert [facts.origin["pull"] for facts in report.timeline.checkpoints] == ["1", "2", "3"]
+    Path("a.onnx").write_bytes(GOOD)
+    assert bisect(history, "files:*.onnx").timeline.checkpoints == ()  # type: ignore[union-attr]
+
+
 def test_the_same_model_again_is_judged_once_and_listed_twice(history: History) -> None:
     history.put("model.onnx", GOOD)
     history.commit("back to the first (#4)")
@@ -97,6 +105,12 @@ def test_a_pattern_that_matches_nothing_is_an_error(history: History) -> None:
     ran = command("timeline", "git-log:nets/*.onnx")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "no file of the newest commit matches the pattern" in ran.stderr
+
+
+def test_a_pattern_that_is_none_is_an_error(history: History) -> None:
+    ran = command("timeline", "git-log:nets/[z-a].onnx")
+    assert ran.returncode == 2
+    assert "this is no pattern" in ran.stderr
 
 
 def test_a_file_that_is_called_like_a_pattern_is_that_file(history: History) -> None:

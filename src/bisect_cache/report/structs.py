@@ -37,13 +37,6 @@ class CacheFacts(Struct, frozen=True, forbid_unknown_fields=True):
     fingerprint: str
 
 
-class TimelineFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """The models that were to be judged."""
-
-    source: str
-    length: Index
-
-
 class CheckpointFacts(Struct, frozen=True, forbid_unknown_fields=True):
     """One checkpoint by name."""
 
@@ -51,6 +44,15 @@ class CheckpointFacts(Struct, frozen=True, forbid_unknown_fields=True):
     label: str
     origin: dict[str, str] = {}
     """Where it came from: file, entry, date, version …"""
+
+
+class TimelineFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """The models that were to be judged."""
+
+    source: str
+    length: Index
+    checkpoints: tuple[CheckpointFacts, ...] = ()
+    """All of them, looked at or not, where they come from commits; elsewhere the source itself lists them."""
 
 
 class Step(Struct, frozen=True, forbid_unknown_fields=True):

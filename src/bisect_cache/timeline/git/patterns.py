@@ -37,7 +37,10 @@ def each_file(kind: str, rest: str, spec: str) -> Iterator[str]:
     if literal:
         yield spec
         return
-    wanted = re.compile(expression(place.path), re.DOTALL)
+    try:
+        wanted = re.compile(expression(place.path), re.DOTALL)
+    except re.error as error:
+        raise BadTimeline(f"{printable(spec)}: this is no pattern ({error}); mend its brackets") from error
     found = [name for name in names if wanted.fullmatch(name)]
     if not found:
         raise BadTimeline(f"{printable(spec)}: no file of the newest commit matches the pattern; correct it")
