@@ -14,6 +14,7 @@ from making_history import History
 from pygit2.enums import FileMode
 
 from bisect_cache.files import CannotRead
+from bisect_cache.timeline.git.files import CommitModel
 from bisect_cache.timeline.interface import BadTimeline, Checkpoint, Timeline
 from bisect_cache.timeline.spec import open_timeline, spread
 
@@ -201,7 +202,18 @@ def test_the_commits_of_a_pull_request_are_the_newest_versions_of_its_test_merge
     before = ["add", "retrain (#12)", "Merge pull request #13 from topic"]
     assert listed(f"git-log:{MODEL}") == [*before, "first of the request", "second of the request"]
     assert listed(f"git-log:{MODEL}@HEAD^1..") == ["first of the request", "second of the request"]
+    assert listed(f"git-log:{MODEL}@HEAD^2~1..") == ["second of the request"]
     assert listed(f"git-log:{MODEL}@HEAD^2~1..HEAD^2") == ["second of the request"]
+    assert "no commit in 'HEAD..HEAD'" in refusal(f"git-log:{MODEL}@HEAD..HEAD")
+
+
+def test_a_deletion_by_the_request_is_said_once(here: Path) -> None:
+    history = pull_request(here)
+    history.commit("drop", "request", **{MODEL: None})
+    as_merged_by_github(history, **{MODEL: None})
+    (note,) = open_timeline([f"git-log:{MODEL}"]).notes
+    assert note.startswith("deleted, and skipped there: ")
+    assert note.endswith(" drop")
 
 
 def test_any_other_merge_is_one_step(here: Path) -> None:
@@ -676,11 +688,15 @@ def test_a_partial_clone_lists_what_it_can_and_says_what_it_lacks(
 ) -> None:
     history = three_versions(here)
     history.commit("move", **{MODEL: None, "moved.onnx": model(3)})
+    history.commit("move and edit", **{"draft.onnx": model(5) + b"more"})
+    history.commit("move and edit again", **{"draft.onnx": None, "edited.onnx": model(5) + b"even more"})
+    assert len(listed("git-log:edited.onnx")) == 2
     git("config", "uploadpack.allowFilter", "true", cwd=here)
     for kind in ("blob:none", "tree:0"):
         target = tmp_path / kind.replace(":", "-")
         git("clone", "--no-checkout", f"--filter={kind}", f"file://{here}", target)
         git("config", "core.repositoryformatversion", "1", cwd=target)
+        git("config", "extensions.partialClone", "origin", cwd=target)
         monkeypatch.chdir(target)
         if kind == "tree:0":
             assert "it is partial or damaged" in refusal("git-log:moved.onnx")
@@ -688,6 +704,7 @@ def test_a_partial_clone_lists_what_it_can_and_says_what_it_lacks(
             points = open_timeline(["git-log:moved.onnx"]).checkpoints
             assert len(points) == 3
             assert "it is partial or damaged" in unreadable(points[0].files.model)
+            assert len(listed("git-log:edited.onnx")) == 1  # a rename with a change shows in what was not fetched
 
 
 def test_a_missing_folder_of_a_commit_is_not_taken_for_a_deletion(here: Path) -> None:
@@ -695,6 +712,15 @@ def test_a_missing_folder_of_a_commit_is_not_taken_for_a_deletion(here: Path) ->
     tree = history.git("rev-parse", "HEAD~1:models").strip()
     (here / ".git/objects" / tree[:2] / tree[2:]).unlink()
     assert "it is partial or damaged" in refusal(f"git-log:{MODEL}")
+
+
+def test_a_missing_folder_is_not_taken_for_a_missing_file(here: Path) -> None:
+    history = three_versions(here)
+    commit = history.git("rev-parse", "HEAD~1").strip()
+    tree = history.git("rev-parse", "HEAD~1:models").strip()
+    (here / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    found = CommitModel(pygit2.Repository(str(here)), commit, MODEL)
+    assert "it is partial or damaged" in unreadable(found.model)
 
 
 # Text from strangers

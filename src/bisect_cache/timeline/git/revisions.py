@@ -55,13 +55,12 @@ def commits_of(repository: pygit2.Repository, wanted: Range, *, full: bool) -> I
     Along first parents, a pull request's own commits would be hidden behind the merge that GitHub checks out for it:
     there they come first, and then those of the base, so that they are the newest.
     """
-    ends = shallow_commits(repository)
 
     def step(commit: pygit2.Commit) -> Step:
-        return Step(commit, () if str(commit.id) in ends else tuple(commit.parents if full else commit.parents[:1]))
+        return Step(commit, tuple(commit.parents if full else commit.parents[:1]))
 
     hidden = [wanted.start] if wanted.start else []
-    if full or not _is_test_merge(wanted.end, ends):
+    if full or not _is_test_merge(wanted.end):
         yield from map(step, _walk(repository, wanted.end, hidden, full=full))
         return
     base, head = wanted.end.parents
@@ -72,9 +71,8 @@ def commits_of(repository: pygit2.Repository, wanted: Range, *, full: bool) -> I
     yield from map(step, _walk(repository, base, hidden, full=False))
 
 
-def _is_test_merge(commit: pygit2.Commit, ends: frozenset[str]) -> bool:
-    merges_two = len(commit.parent_ids) == 2 and str(commit.id) not in ends
-    return merges_two and _TEST_MERGE.fullmatch(commit.message) is not None
+def _is_test_merge(commit: pygit2.Commit) -> bool:
+    return len(commit.parent_ids) == 2 and _TEST_MERGE.fullmatch(commit.message) is not None
 
 
 def _walk(
