@@ -204,7 +204,7 @@ def test_the_commits_of_a_pull_request_are_the_newest_versions_of_its_test_merge
     assert listed(f"git-log:{MODEL}@HEAD^1..") == ["first of the request", "second of the request"]
     assert listed(f"git-log:{MODEL}@HEAD^2~1..") == ["second of the request"]
     assert listed(f"git-log:{MODEL}@HEAD^2~1..HEAD^2") == ["second of the request"]
-    assert "no commit in 'HEAD..HEAD'" in refusal(f"git-log:{MODEL}@HEAD..HEAD")
+    assert "there is no commit in 'HEAD..HEAD'" in refusal(f"git-log:{MODEL}@HEAD..HEAD")
 
 
 def test_a_deletion_by_the_request_is_said_once(here: Path) -> None:

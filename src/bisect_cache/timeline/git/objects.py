@@ -21,10 +21,6 @@ def entry_at(tree: pygit2.Tree, path: str) -> pygit2.Object | None:
     try:
         return tree[path]
     except KeyError:
-        folder, _, _ = path.rpartition("/")
-        above = entry_at(tree, folder) if folder else None
-        if isinstance(above, pygit2.Tree):
-            above.peel(pygit2.Tree)  # is it there? A clone without it must not look like a commit without it
         return None
 
 
