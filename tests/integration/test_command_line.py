@@ -86,7 +86,7 @@ def test_each_outcome_has_its_report_and_exit_code(
     assert report["outcome"] == outcome
     assert (report["first_bad"] or {}).get("index") == first_bad
     assert [candidate["index"] for candidate in report["candidates"]] == candidates
-    assert report["timeline"] == {"source": "files:models/*.onnx", "length": len(verdicts)}
+    assert report["timeline"] == {"source": "files:models/*.onnx", "length": len(verdicts), "checkpoints": []}
     assert report["evaluations"] == len(report["steps"])
     assert {step["index"]: step["verdict"] for step in report["steps"]}.items() <= dict(enumerate(verdicts)).items()
 
