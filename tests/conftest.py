@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ from hypothesis import settings
 
 settings.register_profile("no stopwatch", deadline=None)  # how long a test takes says nothing about a busy machine
 settings.load_profile("no stopwatch")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what it puts into the background so, and every process that a test interrupts would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _VARIABLE = "BISECT_CACHE_REAL_DATA"
 _REPOSITORY = Path(__file__).resolve().parents[1]
