@@ -16,13 +16,14 @@ import click
 from bisect_cache import __version__
 from bisect_cache.errors import as_said
 from bisect_cache.files import CannotWrite, write_whole
+from bisect_cache.judging_options import request_of, search_options
 from bisect_cache.printable import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from bisect_cache.report.structs import Report
-    from bisect_cache.runs import Looking
+    from bisect_cache.request import Looking
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _WIDTH_WITHOUT_TERMINAL = 160
@@ -158,59 +159,9 @@ def check(folder: Path | None, strict: bool, source: Path | None, json_file: str
 
 @commands.command(context_settings=_CONTEXT)
 @click.argument("paths", metavar="[MODEL]...", nargs=-1)
-@click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="Default: the embedded synthetic one.")
-@click.option(
-    "--timeline",
-    multiple=True,
-    metavar="SPEC",
-    help="files:GLOB or registry:FILE[?FIELD=GLOB]; a bare glob or several paths too. Default: the cache's models.",
-)
-@click.option(
-    "--threshold",
-    "thresholds",
-    multiple=True,
-    metavar="TEXT",
-    help="METRIC OP NUMBER, repeatable, all must hold. Metrics: plcc, srocc, rmse, rmse_mapped. "
-    "Default: 'plcc >= 0.85'.",
-)
-@click.option(
-    "--input", "input_name", metavar="NAME", help="The models' input by name, instead of the one that takes [N, F]."
-)
-@click.option("--output", "output_name", metavar="NAME", help="The models' output, where several could be meant.")
-@click.option(
-    "--sidecar",
-    metavar="TEMPLATE",
-    help="JSON beside each model that lists its features in order, such as '{stem}.json'.",
-)
-@click.option(
-    "--base",
-    metavar="REV",
-    help="The commit that a change starts from; the verdict then says whether the first bad one is part of the change.",
-)
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(0, 86_400, min_open=True),
-    default=60.0,
-    show_default=True,
-    help="Seconds that one model may take.",
-)
-@click.option(
-    "--memory-limit",
-    type=click.IntRange(0, 1 << 24),
-    default=8192,
-    show_default=True,
-    help="MiB of address space that the models' process may take; 0 for no limit.",
-)
-@click.option("--explain", is_flag=True, help="After a regression, say what changed in the first bad model.")
+@search_options
 @click.option("--json", "json_file", metavar="FILE", help="Write the report there; - is standard output.")
-def bisect(
-    paths: tuple[str, ...],
-    cache: Path | None,
-    timeline: tuple[str, ...],
-    thresholds: tuple[str, ...],
-    json_file: str | None,
-    **options: Any,
-) -> None:
+def bisect(paths: tuple[str, ...], json_file: str | None, **options: Any) -> None:
     """Name the first model of a timeline that got worse.
 
     MODELs are paths or globs, as with --timeline; they are judged in natural order, model_9 before model_10.
@@ -219,23 +170,11 @@ def bisect(
     bisect-cache bisect
     bisect-cache bisect --cache cache --timeline 'files:models/*.onnx' --threshold 'srocc >= 0.9'
     bisect-cache bisect --cache cache --timeline 'registry:models.json?kind=fr' --json report.json
+    bisect-cache bisect --cache cache --timeline tags:model.onnx --threshold 'plcc >= baseline - 0.02'
     """
-    from bisect_cache.judge.process import Limits
-    from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, parse_thresholds
-    from bisect_cache.request import BisectRequest
     from bisect_cache.runs import broken_bisect, run_bisect
 
-    request = BisectRequest(
-        cache=cache,
-        timeline=timeline + paths,
-        thresholds=parse_thresholds(thresholds or DEFAULT_THRESHOLDS),
-        input=options["input_name"],
-        output=options["output_name"],
-        sidecar=options["sidecar"],
-        explain=options["explain"],
-        base=options["base"],
-        limits=Limits(options["time_limit"], options["memory_limit"] << 20),
-    )
+    request = request_of(options, paths)
     from bisect_cache.timeline.spec import spread
 
     with _reported(json_file, lambda error: broken_bisect(error, request)), _looking() as looking:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bisect_cache.judge.process import Limits
+from bisect_cache.judge.sampling import DEFAULT_CONFIDENCE, DEFAULT_RESAMPLES, DEFAULT_SEED, Resampling
 from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, Threshold, parse_thresholds
+from bisect_cache.judge.verdict import Decision, Predicts
+from bisect_cache.search import Strategy
 
 EMBEDDED = Path(__file__).parent / "cache" / "embedded"
 """The synthetic cache that ships inside the package: recipe ``research-0001``."""
+DEFAULT_BUDGET = 10.0
+Looking = Callable[[str, int], None]
+"""Told (label, how many were looked at before) when a model is about to be judged."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,18 @@ class BisectRequest:
     """The commit that a change starts from: is the first bad model part of the change, or was it there before?"""
     explain: bool = False
     """Whether to say what changed from the last good model to the first bad one."""
+    strategy: Strategy = "auto"
+    budget: float = DEFAULT_BUDGET
+    """Seconds after which strategy ``auto`` looks at no more than it must."""
+    baseline: str | None = None
+    """What relative thresholds compare with, by label, tag, commit or file; None: the first model."""
+    decision: Decision = "auto"
+    predicts: Predicts = "quality"
+    resampling: Resampling = field(default_factory=Resampling)
+    by_content: bool = False
+    """Whether to compare models content by content."""
+    workers: int | None = None
+    """Processes that judge side by side; None: one for each core."""
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -70,9 +89,40 @@ class BisectRequest:
             ("--output", self.output),
             ("--sidecar", self.sidecar),
             ("--base", self.base),
+            *((name, str(value)) for name, value, usual in self._choices if value != usual),
         ]
         words = [word for name, value in options if value is not None for word in (name, value)]
-        return _command(["bisect", *words, *(["--explain"] if self.explain else [])])
+        flags = (("--by-content", self.by_content), ("--explain", self.explain))
+        return _command(["bisect", *words, *(flag for flag, wanted in flags if wanted)])
+
+    @property
+    def _choices(self) -> tuple[tuple[str, object, object], ...]:
+        """What changes a verdict: option, value, and the value that need not be named."""
+        return (
+            ("--strategy", self.strategy, "auto"),
+            ("--time-budget", f"{self.budget:g}", f"{DEFAULT_BUDGET:g}"),
+            ("--baseline", self.baseline, None),
+            ("--decision", self.decision, "auto"),
+            ("--predicts", self.predicts, "quality"),
+            ("--resamples", self.resampling.resamples, DEFAULT_RESAMPLES),
+            ("--seed", self.resampling.seed, DEFAULT_SEED),
+            ("--confidence", f"{self.resampling.confidence:g}", f"{DEFAULT_CONFIDENCE:g}"),
+        )
+
+    @property
+    def names_baseline(self) -> bool:
+        """Whether anything is asked about a baseline."""
+        return self.baseline is not None or any(threshold.reference == "baseline" for threshold in self.thresholds)
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether all thresholds compare with the neighbour before, so that a verdict is no level but a step."""
+        return bool(self.thresholds) and all(threshold.reference == "previous" for threshold in self.thresholds)
+
+
+def shown(folder: Path) -> str:
+    """What a cache's folder is called."""
+    return "the embedded cache" if folder == EMBEDDED else folder.as_posix()
 
 
 def _command(words: list[str]) -> str:

@@ -1,102 +1,89 @@
-"""Which checkpoints to look at, and what their verdicts say: pure, knows neither models nor files.
+"""Which checkpoints to look at, in what order: pure, knows neither models nor files nor time.
 
-``bisect`` is a generator: it yields the indexes that it wants judged next and is sent their verdicts, so that one
-process, a pool and a cluster can all drive it::
+``search`` is a generator: it yields the look that it wants next and is sent the verdicts, so that one process, a pool
+and a cluster can all drive it::
 
-    search = bisect(length)
-    wanted = next(search)
+    searching = search(length)
+    look = next(searching)
     while True:
-        wanted = search.send([verdict of index for index in wanted])    # until StopIteration brings the result
+        look = searching.send([verdict of index for index in look.indexes])    # until StopIteration brings the result
 
-Both ends are looked at first. Then every look halves what lies between a good and a bad checkpoint: at most
-ceil(log2(N - 1)) + 2 looks when every checkpoint can be judged. An untestable one is stepped around in strides that
-double, which costs at most two looks for each untestable checkpoint met.
+A look that is not ``needed`` may be answered in part: with the verdicts of as many indexes, from the first on, as
+there was time for. What the verdicts say in the end is the matter of ``crossings.py``.
+
+- ``bisect`` looks at both ends and then halves what lies between a good and a bad checkpoint: at most
+  ceil(log2(N - 1)) + 2 looks when every checkpoint can be judged. An untestable one is stepped around in strides that
+  double, which costs at most two looks for each untestable checkpoint met. It proves a neighbouring pair, good and
+  then bad; that no such pair comes before it, only a look at the rest can prove.
+- ``scan`` looks at all, oldest first.
+- ``auto`` bisects and then looks at the rest as far as time allows, where it is likeliest to learn something first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from heapq import heappop, heappush
+from typing import Literal, NamedTuple
 
-from msgspec import Struct
-
+from bisect_cache.crossings import Crossing, Found, Outcome, conclude, crossings_of
 from bisect_cache.judge.verdict import Verdict
 
-Outcome = Literal["regression", "no-regression", "head-bad", "non-monotone", "inconclusive"]
-Search = Generator[tuple[int, ...], Sequence[Verdict], "Found"]
+__all__ = ["Crossing", "Found", "Look", "Outcome", "Search", "Strategy", "conclude", "search"]
+
+Strategy = Literal["auto", "bisect", "scan"]
 
 
-class Crossing(Struct, frozen=True, forbid_unknown_fields=True):
-    """Two checkpoints, all between them unjudged or untestable, where good turns bad or bad turns good."""
+class Look(NamedTuple):
+    """Checkpoints to be judged next."""
 
-    kind: Literal["regression", "recovery"]
-    before: int
-    after: int
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search ends with."""
-
-    outcome: Outcome
-    length: int
-    verdicts: Mapping[int, Verdict]
-    """Of every checkpoint looked at, by index, in the order of looking."""
-    first_bad: int | None = None
-    last_good: int | None = None
-    candidates: tuple[int, ...] = ()
-    """Any of these may be the first bad one; the first bad one alone where it is known."""
-
-    @property
-    def crossings(self) -> tuple[Crossing, ...]:
-        """Where verdicts change along the timeline, as far as was looked."""
-        judged = [(index, verdict) for index, verdict in sorted(self.verdicts.items()) if verdict in {"good", "bad"}]
-        return tuple(
-            Crossing("regression" if then == "good" else "recovery", before, after)
-            for (before, then), (after, now) in pairwise(judged)
-            if then != now
-        )
+    indexes: tuple[int, ...]
+    """In this order."""
+    needed: bool
+    """All of them; else as many, from the first on, as there is time for."""
 
 
-def bisect(length: int) -> Search:
-    """Find the first bad of ``length`` checkpoints, supposing that good ones come before bad ones.
+Search = Generator[Look, Sequence[Verdict], Found]
+Looking = Generator[Look, Sequence[Verdict], None]
+"""A part of a search: it writes what it is told into the verdicts that it was given."""
 
-    The result proves a neighbouring pair, good and then bad. That no other such pair comes before it, only a look
-    at the rest could prove.
+
+def search(length: int, strategy: Strategy = "auto", *, stepwise: bool = False) -> Search:
+    """Find the first bad of ``length`` checkpoints.
+
+    ``stepwise`` verdicts say worse or not than the neighbour just before. They are no levels that could be halved
+    between, so every strategy looks at all.
     """
     verdicts: dict[int, Verdict] = {}
+    if stepwise or strategy == "scan":
+        yield from _look(range(length), verdicts)
+    else:
+        yield from _bisect(length, verdicts)
+        if strategy == "auto":
+            yield from _look_at_the_rest(length, verdicts)
+    return conclude(length, verdicts, stepwise)
+
+
+def _look(indexes: Iterable[int], verdicts: dict[int, Verdict], *, needed: bool = True) -> Looking:
+    look = Look(tuple(indexes), needed)
+    if look.indexes:
+        answers = yield look
+        asked = look.indexes if needed else look.indexes[: len(answers)]
+        verdicts.update(zip(asked, answers, strict=True))
+
+
+def _bisect(length: int, verdicts: dict[int, Verdict]) -> Looking:
     if length == 0:
-        return Found("inconclusive", 0, {})
-    yield from _look(tuple(dict.fromkeys((0, length - 1))), verdicts)
+        return
+    yield from _look(dict.fromkeys((0, length - 1)), verdicts)
     good = yield from _first_judged(range(length), verdicts)
-    if good is None:
-        return Found("inconclusive", length, verdicts, candidates=tuple(range(length)))
-    if verdicts[good] == "bad":
-        return Found("head-bad", length, verdicts, first_bad=good, candidates=tuple(range(good + 1)))
+    if good is None or verdicts[good] == "bad":
+        return
     bad = yield from _first_judged(range(length - 1, good, -1), verdicts)
-    if bad is None or verdicts[bad] == "good":
-        newest_judged = good if bad is None else bad
-        untestable = tuple(range(newest_judged + 1, length))
-        # Newest models that cannot be judged may be worse than anything: that is no green.
-        outcome: Outcome = "inconclusive" if untestable else "no-regression"
-        return Found(outcome, length, verdicts, last_good=newest_judged, candidates=untestable)
-    good, bad = yield from _narrow(good, bad, verdicts)
-    between = tuple(range(good + 1, bad + 1))
-    if len(between) > 1:
-        return Found("inconclusive", length, verdicts, last_good=good, candidates=between)
-    return Found("regression", length, verdicts, first_bad=bad, last_good=good, candidates=between)
+    if bad is not None and verdicts[bad] == "bad":
+        yield from _narrow(good, bad, verdicts)
 
 
-def _look(indexes: tuple[int, ...], verdicts: dict[int, Verdict]) -> Generator[tuple[int, ...], Sequence[Verdict]]:
-    answers = yield indexes
-    verdicts.update(zip(indexes, answers, strict=True))
-
-
-def _first_judged(
-    order: range, verdicts: dict[int, Verdict]
-) -> Generator[tuple[int, ...], Sequence[Verdict], int | None]:
+def _first_judged(order: range, verdicts: dict[int, Verdict]) -> Generator[Look, Sequence[Verdict], int | None]:
     """The first checkpoint in ``order`` that is good or bad, looking as far as it takes."""
     for index in order:
         if index not in verdicts:
@@ -106,25 +93,98 @@ def _first_judged(
     return None
 
 
-def _narrow(
-    good: int, bad: int, verdicts: dict[int, Verdict]
-) -> Generator[tuple[int, ...], Sequence[Verdict], tuple[int, int]]:
+def _look_at_the_rest(length: int, verdicts: dict[int, Verdict]) -> Looking:
+    """Look at what bisecting left out, then narrow what that brought to light where time ran out beside it."""
+    boundary = _first_regression(verdicts)
+    order = _nearest_first(length, boundary, verdicts) if boundary else _spread_out(length, verdicts)
+    yield from _look(order, verdicts, needed=False)
+    if boundary := _first_regression(verdicts):
+        yield from _narrow(boundary.before, boundary.after, verdicts)
+
+
+def _first_regression(verdicts: Mapping[int, Verdict]) -> Crossing | None:
+    """Where good first turns bad, as far as is known; None behind a bad head, where it would decide nothing."""
+    first = next(iter(crossings_of(verdicts)), None)
+    return first if first and first.kind == "regression" else None
+
+
+def _nearest_first(length: int, boundary: Crossing, verdicts: Mapping[int, Verdict]) -> list[int]:
+    """The unseen by their distance from the boundary, the older first of two: an answer is overturned near it."""
+    return [
+        index
+        for distance in range(1, length)
+        for index in (boundary.before - distance, boundary.after + distance)
+        if 0 <= index < length and index not in verdicts
+    ]
+
+
+def _spread_out(length: int, verdicts: Mapping[int, Verdict]) -> list[int]:
+    """The middle of the largest unseen gap, the older of equal ones, again and again: no long dip stays hidden."""
+    unseen = [index for index in range(length) if index not in verdicts]  # one gap: bisecting began at both ends
+    gaps = [(-len(unseen), 0)]  # a heap gives the least first, so sizes are negative
+    order: list[int] = []
+    while gaps:
+        negative_size, start = heappop(gaps)
+        if size := -negative_size:
+            left = (size - 1) // 2
+            order.append(unseen[start + left])
+            heappush(gaps, (-left, start))
+            heappush(gaps, (left + 1 - size, start + left + 1))
+    return order
+
+
+def _narrow(good: int, bad: int, verdicts: dict[int, Verdict]) -> Looking:
     """Bring ``good`` and ``bad`` together until they are neighbours or nothing between them can be judged."""
-    misses = 0
-    while unknown := [index for index in range(good + 1, bad) if index not in verdicts]:
-        index = unknown[_stepped_around(len(unknown), misses)]
+    unseen = _Unseen(range(good + 1, bad), verdicts)
+    first, end, misses = 0, unseen.count, 0
+    while first < end:
+        rank = first + _stepped_around(end - first, misses)
+        index = unseen.at(rank)
         yield from _look((index,), verdicts)
         if verdicts[index] == "good":
-            good, misses = index, 0
+            first, misses = rank + 1, 0
         elif verdicts[index] == "bad":
-            bad, misses = index, 0
+            end, misses = rank, 0
         else:
-            misses += 1
-    return good, bad
+            unseen.leave_out(index)
+            end, misses = end - 1, misses + 1
+
+
+class _Unseen:
+    """The unseen ones of a stretch by their rank, with some left out as we go: O(log N) each, as a Fenwick tree.
+
+    A list would be rebuilt for each one left out, which is quadratic where thousands in a row cannot be judged.
+    ``_counts[i]`` is how many there are among the ``i & -i`` places up to the i-th, counted from 1.
+    """
+
+    def __init__(self, stretch: range, verdicts: Mapping[int, Verdict]) -> None:
+        self._start = stretch.start
+        self._counts = [0, *(int(index not in verdicts) for index in stretch)]
+        self.count = sum(self._counts)
+        for place in range(1, len(self._counts)):
+            if (covering := place + (place & -place)) < len(self._counts):
+                self._counts[covering] += self._counts[place]
+
+    def at(self, rank: int) -> int:
+        """The index of the one before which there are ``rank`` others."""
+        place = 0
+        for bit in range(len(self._counts).bit_length() - 1, -1, -1):
+            further = place + (1 << bit)
+            if further < len(self._counts) and self._counts[further] <= rank:
+                place = further
+                rank -= self._counts[further]
+        return self._start + place
+
+    def leave_out(self, index: int) -> None:
+        """Count it no longer."""
+        place = index - self._start + 1
+        while place < len(self._counts):
+            self._counts[place] -= 1
+            place += place & -place
 
 
 def _stepped_around(count: int, misses: int) -> int:
-    """Which of ``count`` unknown checkpoints to look at after ``misses`` untestable ones in a row.
+    """Which of ``count`` unseen checkpoints to look at after ``misses`` untestable ones in a row.
 
     The middle, then to its left and right by 1, 2, 4, … : out of a broken stretch in few looks, and hardly off the
     middle where single ones are broken.

@@ -1,12 +1,12 @@
-"""One checkpoint, one judgement: read it, predict in the worker, measure, compare with the thresholds."""
+"""One checkpoint, one measurement: read it, predict in the worker, measure, on every resample too."""
 
 from __future__ import annotations
 
 import json
 import os
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,27 +15,14 @@ from bisect_cache.cache.opened import Cache
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.files import CannotRead, sha256_of
 from bisect_cache.judge.feeding import NORMALISATION, names_in
-from bisect_cache.judge.metrics import metrics, target_side
+from bisect_cache.judge.measurement import Measurement
+from bisect_cache.judge.measuring import Measuring
 from bisect_cache.judge.process import CannotStart, Lost, Worker
 from bisect_cache.judge.protocol import Features, Model, Predictions, Untestable
-from bisect_cache.judge.thresholds import Threshold, broken
-from bisect_cache.judge.verdict import Verdict
 from bisect_cache.timeline.interface import Checkpoint
 
 Scores = NDArray[np.floating]
 """Predictions of one model, (N,), float32 or float64, in the model's own unit."""
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What was found of one checkpoint."""
-
-    verdict: Verdict
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    reason: str | None = None
-    """Why it is bad (the thresholds it does not hold) or untestable."""
-    notes: tuple[str, ...] = ()
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -51,30 +38,36 @@ class CannotScore(BisectCacheError):
 
 
 class Judge:
-    """Judges checkpoints against one cache, with one worker that it replaces when a model brings it down."""
+    """Measures checkpoints on one cache, with one worker that it replaces when a model brings it down.
 
-    def __init__(self, worker: Worker, cache: Cache, thresholds: Sequence[Threshold], ports: Ports) -> None:
+    Several may share ``measuring`` and work side by side; ``reading`` is held while a checkpoint's files are read,
+    since a repository is no place for two readers at once.
+    """
+
+    def __init__(
+        self, worker: Worker, cache: Cache, measuring: Measuring, ports: Ports, reading: threading.Lock | None = None
+    ) -> None:
         """Give the features to ``worker``. Raises ``CannotStart`` when it did not come up."""
         self._worker = worker
-        self._features = Features(cache.rows, cache.columns, _cores())
+        self._features = Features(cache.rows, cache.columns, cores())
         self._matrix = memoryview(cache.features.data)
-        self._target = target_side(cache.target)
-        self._thresholds = thresholds
+        self._measuring = measuring
         self._ports = ports
+        self._reading = reading or threading.Lock()
         self.onnxruntime = worker.hello().onnxruntime
         worker.give(self._features, self._matrix)
 
-    def judge(self, checkpoint: Checkpoint) -> Judgement:
-        """Judge one checkpoint; whatever is wrong with it becomes its reason.
+    def measure(self, checkpoint: Checkpoint) -> Measurement:
+        """Measure one checkpoint; whatever is wrong with it becomes its fault.
 
         Raises ``CannotStart`` when a worker that was lost cannot be replaced.
         """
         start = time.perf_counter()
         try:
-            judgement = self._judge(checkpoint)
+            measurement = self._measure(checkpoint)
         except (CannotRead, Lost, CannotScore) as error:
-            judgement = Judgement("untestable", reason=str(error))
-        return replace(judgement, seconds=time.perf_counter() - start)
+            measurement = Measurement(fault=str(error))
+        return replace(measurement, seconds=time.perf_counter() - start)
 
     def scores(self, checkpoint: Checkpoint) -> Scores:
         """What a checkpoint predicts for every row, (N,), finite and not constant: its model is asked again.
@@ -89,23 +82,26 @@ class Judge:
             raise CannotScore(fault)
         return scores
 
-    def _judge(self, checkpoint: Checkpoint) -> Judgement:
+    def end(self) -> None:
+        """End the worker; what it works on is lost."""
+        self._worker.end()
+
+    def _measure(self, checkpoint: Checkpoint) -> Measurement:
         scores, notes = self._scored(checkpoint)
         if fault := _fault(scores):
-            return Judgement("untestable", reason=fault, notes=notes)
-        measured = metrics(scores, self._target)
-        failed = broken(self._thresholds, measured)
-        reason = "; ".join(f"{threshold} does not hold" for threshold in failed) or None
-        return Judgement("bad" if failed else "good", measured, reason, notes)
+            return Measurement(fault=fault, notes=notes)
+        measurement = self._measuring.measure(scores)
+        return replace(measurement, notes=(*notes, *measurement.notes))
 
     def _scored(self, checkpoint: Checkpoint) -> tuple[Scores, tuple[str, ...]]:
         """The model's predictions, and what a reader must be told of how they came to be."""
-        data = checkpoint.files.model()
+        with self._reading:
+            data = checkpoint.files.model()
         if checkpoint.sha256 and (actual := sha256_of(data)) != checkpoint.sha256:
             raise CannotScore(
                 f"its sha256 is {actual[:12]}…, the registry says {checkpoint.sha256[:12]}…: it is another file"
             )
-        names, notes = _sidecar(checkpoint)
+        names, notes = self._sidecar(checkpoint)
         answer, body = self._predict(checkpoint, data, names)
         if isinstance(answer, Untestable):
             raise CannotScore(answer.reason)
@@ -119,7 +115,30 @@ class Judge:
             self._worker.hello()
             self._worker.give(self._features, self._matrix)
         model = Model(self._ports.input, self._ports.output, names)
-        return self._worker.predict(model, data, checkpoint.files.beside)
+        return self._worker.predict(model, data, lambda location: self._beside(checkpoint, location))
+
+    def _beside(self, checkpoint: Checkpoint, location: str) -> bytes:
+        with self._reading:
+            return checkpoint.files.beside(location)
+
+    def _sidecar(self, checkpoint: Checkpoint) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+        """The order of features that a declared sidecar lists, and what a reader must be told of it."""
+        if checkpoint.sidecar is None:
+            return None, ()
+        try:
+            document = json.loads(self._beside(checkpoint, checkpoint.sidecar))
+        except (ValueError, RecursionError) as error:
+            raise CannotRead(f"its sidecar {checkpoint.sidecar} is no JSON ({error})") from error
+        if not isinstance(document, dict):
+            raise CannotRead(f"its sidecar {checkpoint.sidecar} is no JSON object")
+        keys = [key for key in NORMALISATION if key in document]
+        notes = (f"its sidecar lists {', '.join(keys)}, which was not applied",) if keys else ()
+        return names_in(document), notes
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _fault(scores: Scores) -> str | None:
@@ -130,23 +149,3 @@ def _fault(scores: Scores) -> str | None:
     if np.all(scores == scores[0]):
         return f"predicts {scores[0]:g} for every row: a constant has no correlation"
     return None
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _sidecar(checkpoint: Checkpoint) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    """The order of features that a declared sidecar lists, and what a reader must be told of it."""
-    if checkpoint.sidecar is None:
-        return None, ()
-    try:
-        document = json.loads(checkpoint.files.beside(checkpoint.sidecar))
-    except (ValueError, RecursionError) as error:
-        raise CannotRead(f"its sidecar {checkpoint.sidecar} is no JSON ({error})") from error
-    if not isinstance(document, dict):
-        raise CannotRead(f"its sidecar {checkpoint.sidecar} is no JSON object")
-    keys = [key for key in NORMALISATION if key in document]
-    notes = (f"its sidecar lists {', '.join(keys)}, which was not applied",) if keys else ()
-    return names_in(document), notes

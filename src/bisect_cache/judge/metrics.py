@@ -115,10 +115,12 @@ def rmse_mapped(scored: Scored, target: TargetSide) -> float:
     """RMSE in the target's unit after a first-order mapping of the predictions to the target's scale.
 
     ITU-T P.1401: sqrt(sum e^2 / (N - d)) with d = 2 parameters of the mapping, a slope and an offset, which are
-    those of least squares.
+    those of least squares among mappings that do not fall, since P.1401 asks for a monotonic one: predictions that
+    fall where the target rises map to its mean.
     """
     predicted, wanted = scored.deviations, target.deviations
-    error = wanted.values - mapping_slope(predicted, wanted) * predicted.values
+    slope = max(0.0, mapping_slope(predicted, wanted))
+    error = wanted.values - slope * predicted.values
     return wanted.unit * math.sqrt(exact_sum(error * error) / (error.size - 2))
 
 

@@ -1,27 +1,29 @@
-"""Thresholds: lines such as ``plcc >= 0.85``, all of which a checkpoint must hold."""
+"""Thresholds: lines such as ``plcc >= 0.85`` or ``srocc >= baseline - 0.01``, all of which a checkpoint must hold."""
 
 from __future__ import annotations
 
 import math
-import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, cast
 
 from bisect_cache.errors import BisectCacheError
 
 METRIC_NAMES = ("plcc", "srocc", "rmse", "rmse_mapped")
 DEFAULT_THRESHOLDS = ("plcc >= 0.85",)
-_OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-}
+Operator = Literal[">=", "<=", ">", "<"]
+Reference = Literal["baseline", "previous"]
+"""What a relative threshold compares with: the baseline, or the neighbour just before."""
+_OPERATORS = (">=", "<=", ">", "<")
 _TOKEN = re.compile(r"\s*(>=|<=|>|<|[^\s<>=]+|=+)")
+_RELATIVE = re.compile(r"(baseline|previous)(?![\w.])\s*", re.IGNORECASE)
+_STEP = re.compile(r"([-+*])\s*(\S+)\s*")
 
-
-_EXAMPLE = f"a threshold is METRIC OP NUMBER, such as 'plcc >= 0.85'; metrics: {', '.join(METRIC_NAMES)}"
+_EXAMPLE = (
+    f"a threshold is METRIC OP NUMBER, such as 'plcc >= 0.85', or relative, such as 'plcc >= baseline - 0.02', "
+    f"'srocc >= previous - 0.01' or 'rmse_mapped <= baseline * 1.05'; metrics: {', '.join(METRIC_NAMES)}"
+)
 
 
 class BadThreshold(BisectCacheError):
@@ -30,40 +32,57 @@ class BadThreshold(BisectCacheError):
 
 @dataclass(frozen=True)
 class Threshold:
-    """One line: ``metric`` compared by ``operator`` with ``number``."""
+    """One line: ``metric`` compared by ``operator`` with ``number``, or with ``factor * reference + number``."""
 
     metric: str
-    operator: str
+    operator: Operator
     number: float
+    reference: Reference | None = None
+    factor: float = 1.0
 
-    def holds(self, metrics: Mapping[str, float]) -> bool:
-        """Whether these metrics hold it."""
-        return _OPERATORS[self.operator](metrics[self.metric], self.number)
+    @property
+    def least(self) -> bool:
+        """Whether it asks for a value of at least so much; else of at most."""
+        return self.operator.startswith(">")
+
+    def bound(self, of_reference: float | None) -> float | None:
+        """What the metric is compared with; None where the reference has no value."""
+        if self.reference is None:
+            return self.number
+        return None if of_reference is None else self.factor * of_reference + self.number
+
+    def holds(self, value: float) -> bool:
+        """Whether ``value`` (the metric, or by how much it is above ``factor * reference``) holds it."""
+        return _holds(self.operator, value, self.number)
 
     def __str__(self) -> str:
-        return (
-            f"{self.metric} {self.operator} {self.number:g}"
-            if _short(self.number)
-            else (f"{self.metric} {self.operator} {self.number!r}")
-        )
+        if self.reference is None:
+            return f"{self.metric} {self.operator} {_written(self.number)}"
+        step = f" * {_written(self.factor)}" if self.factor != 1 else ""
+        if self.number:
+            step = f" {'-' if self.number < 0 else '+'} {_written(abs(self.number))}"
+        return f"{self.metric} {self.operator} {self.reference}{step}"
+
+
+def _holds(operator: Operator, value: float, number: float) -> bool:
+    if operator == ">=":
+        return value >= number
+    if operator == "<=":
+        return value <= number
+    return value > number if operator == ">" else value < number
 
 
 def parse_thresholds(lines: Sequence[str]) -> tuple[Threshold, ...]:
     """The thresholds in ``lines``; blank lines and what follows a ``#`` do not count.
 
-    Raises ``BadThreshold`` at the first line that is not METRIC OP NUMBER, and where lines are given and none is
-    left: a gate that nothing can fail is no gate.
+    Raises ``BadThreshold`` at the first line that is no threshold, and where lines are given and none is left: a
+    gate that nothing can fail is no gate.
     """
     cleaned = [line.split("#", 1)[0] for line in lines]
     left = [line for line in cleaned if line.strip()]
     if lines and not left:
         raise BadThreshold(f"no threshold is left in {lines[0]!r:.80}; {_EXAMPLE}")
     return tuple(_parse(line) for line in left)
-
-
-def broken(thresholds: Sequence[Threshold], metrics: Mapping[str, float]) -> tuple[Threshold, ...]:
-    """Those of ``thresholds`` that these metrics do not hold."""
-    return tuple(threshold for threshold in thresholds if not threshold.holds(metrics))
 
 
 def _parse(line: str) -> Threshold:
@@ -75,15 +94,39 @@ def _parse(line: str) -> Threshold:
         found, position = tokens[1] if len(tokens) > 1 else ("the end", len(line.rstrip()) + 1)
         raise _bad(line, position, f"found {_quoted(found)} where an operator must stand: {' '.join(_OPERATORS)}")
     if len(tokens) < 3:
-        raise _bad(line, len(line.rstrip()) + 1, "a number must follow the operator")
+        raise _bad(line, len(line.rstrip()) + 1, "a number, 'baseline' or 'previous' must follow the operator")
+    operator = cast("Operator", tokens[1][0])
     text, position = tokens[2]
+    if relative := _RELATIVE.match(line, position - 1):
+        return _relative(line, metric.lower(), operator, relative)
     number = _number(text)
     if number is None:
         raise _bad(line, position, f"'{text}' is no number")
     if len(tokens) > 3:
         extra, position = tokens[3]
         raise _bad(line, position, f"found '{extra}' behind the number; write one threshold per line")
-    return Threshold(metric.lower(), tokens[1][0], number)
+    return Threshold(metric.lower(), operator, number)
+
+
+def _relative(line: str, metric: str, operator: Operator, relative: re.Match[str]) -> Threshold:
+    """What follows ``baseline`` or ``previous``: nothing, or one step such as ``- 0.02`` or ``* 1.05``."""
+    reference = cast("Reference", relative.group(1).lower())
+    start = relative.end()
+    step = _STEP.match(line, start)
+    end = step.end() if step else start
+    if end < len(line.rstrip()):
+        found = line[end:].split(maxsplit=1)[0]
+        raise _bad(line, end + 1, f"found '{found}' behind '{line[:end].strip()}'; write one threshold per line")
+    if step is None:
+        return Threshold(metric, operator, 0.0, reference)
+    sign, text = step.groups()
+    number = _number(text)
+    if number is None or (sign == "*" and number <= 0):
+        wanted = "no number above 0" if number is not None else "no number"
+        raise _bad(line, step.start(2) + 1, f"'{text}' is {wanted}")
+    if sign == "*":
+        return Threshold(metric, operator, 0.0, reference, number)
+    return Threshold(metric, operator, -number if sign == "-" else number, reference)
 
 
 def _number(text: str) -> float | None:
@@ -96,8 +139,9 @@ def _number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _short(number: float) -> bool:
-    return float(f"{number:g}") == number
+def _written(number: float) -> str:
+    """The shortest text that is read back as the same number."""
+    return f"{number:g}" if float(f"{number:g}") == number else repr(number)
 
 
 def _quoted(found: str) -> str:

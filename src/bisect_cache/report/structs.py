@@ -9,12 +9,15 @@ from msgspec import Meta, Struct
 
 from bisect_cache import __version__
 from bisect_cache.cache.drift import CheckOutcome, Finding
-from bisect_cache.cache.manifest import Provenance
+from bisect_cache.cache.manifest import Provenance, Target
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.judge.by_content import ContentCompared
+from bisect_cache.judge.deciding import Compared
 from bisect_cache.judge.moved import CONTENTS_SHOWN, ROWS_SHOWN, ContentMoved, RowMoved
-from bisect_cache.judge.verdict import Verdict
+from bisect_cache.judge.sampling import Interval, Sampling
+from bisect_cache.judge.verdict import Decision, Verdict
 from bisect_cache.printable import one_line, printable
-from bisect_cache.search import Crossing, Outcome
+from bisect_cache.search import Crossing, Outcome, Strategy
 
 BisectOutcome = Outcome | Literal["wiring-broke"]
 RunOutcome = BisectOutcome | CheckOutcome
@@ -35,6 +38,8 @@ class CacheFacts(Struct, frozen=True, forbid_unknown_fields=True):
     rows: Index
     contents: Index | None
     fingerprint: str
+    target: Target | None = None
+    """Name, direction and scale of what models are judged against."""
 
 
 class CheckpointFacts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,11 +68,36 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True):
     verdict: Verdict
     metrics: dict[str, float]
     """PLCC, SROCC (no unit), RMSE and mapped RMSE (the target's unit); empty where it could not be judged."""
-    intervals: dict[str, tuple[float, float]]
+    intervals: dict[str, Interval]
+    """Of each metric, from resamples; empty where none were drawn."""
     reason: str | None
     seconds: float
     notes: tuple[str, ...] = ()
     origin: dict[str, str] = {}
+    thresholds: tuple[Compared, ...] = ()
+    """Each threshold held against it, in their order; empty where it could not be judged."""
+
+
+class BaselineFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """What relative thresholds compare with."""
+
+    index: Index | None
+    """None for a model outside the timeline."""
+    label: str
+    origin: dict[str, str]
+    metrics: dict[str, float]
+
+
+class GroupsFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """Two models compared content by content."""
+
+    before: str
+    """Label of the earlier one."""
+    after: str
+    contents: tuple[ContentCompared, ...]
+    """Each content and metric, those that got worse first."""
+    left_out: Index = 0
+    """Contents on which no correlation can be measured: too few rows, or constant."""
 
 
 class CheckReport(
@@ -82,6 +112,8 @@ class CheckReport(
     regenerated: bool
     """False where the source was absent and the cache was compared with its own manifest only."""
     findings: tuple[Finding, ...]
+    detectable: dict[str, float] = {}
+    """By metric, the drop below which this cache cannot tell a worse model from chance."""
     reproduce: str
     """The command that does the same on a checkout of the same commit."""
     environment: dict[str, str]
@@ -119,6 +151,18 @@ class BisectReport(
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
     """What a reader must be told beside the verdict."""
+    strategy: Strategy = "bisect"
+    proven: bool = False
+    """Whether every model was looked at, so that no regression is left where nobody looked."""
+    decision: Decision = "point"
+    baseline: BaselineFacts | None = None
+    """Where anything is compared with it."""
+    sampling: Sampling | None = None
+    """How intervals were made; None where they were not."""
+    detectable: dict[str, float] = {}
+    """By metric, the drop below which a worse model cannot be told from chance on this cache."""
+    groups: tuple[GroupsFacts, ...] = ()
+    """Models compared content by content, where that was asked."""
     explanation: Explanation | None = None
     """What changed from the last good model to the first bad one, where that was asked."""
     check: CheckReport | None = None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from bisect_cache.cache.check import Checked
+from bisect_cache.judge.sampling import Sampling
 from bisect_cache.judge.thresholds import Threshold
+from bisect_cache.report.reason import ends, more_rows
 from bisect_cache.report.structs import Step
 from bisect_cache.search import Found
 
@@ -17,32 +20,47 @@ _SINCE = {
 }
 
 
-def bisect_sentence(
-    found: Found,
-    labels: Sequence[str],
-    steps: Sequence[Step],
-    thresholds: Sequence[Threshold],
-    before: bool | None = None,
-) -> str:
-    """What a search ended with. ``thresholds`` are what a good model holds.
+@dataclass(frozen=True)
+class Judged:
+    """What a sentence is made from."""
+
+    found: Found
+    labels: Sequence[str]
+    """Of all checkpoints."""
+    steps: Mapping[int, Step]
+    """By index."""
+    thresholds: Sequence[Threshold]
+    """What a good model holds."""
+    sampling: Sampling | None = None
+
+    @property
+    def gates(self) -> str:
+        """The thresholds as they are read aloud."""
+        return " and ".join(map(str, self.thresholds))
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Those that thresholds ask for."""
+        return tuple(dict.fromkeys(threshold.metric for threshold in self.thresholds))
+
+
+def bisect_sentence(judged: Judged, before: bool | None = None) -> str:
+    """What a search ended with.
 
     ``before`` says whether the first bad model was there before the change that is judged, where that is known.
     """
-    return f"{_of_search(found, labels, steps, thresholds)}{_SINCE[before]}"
-
-
-def _of_search(found: Found, labels: Sequence[str], steps: Sequence[Step], thresholds: Sequence[Threshold]) -> str:
-    gates = " and ".join(map(str, thresholds))
-    by_index = {step.index: step for step in steps}
-    if found.length == 0:
+    outcome = judged.found.outcome
+    if judged.found.length == 0:
         return "The timeline is empty: there is no model to judge."
-    if found.outcome == "regression":
-        return _regression(found, labels, by_index, thresholds)
-    if found.outcome == "head-bad":
-        return _head_bad(found, labels, by_index, gates)
-    if found.outcome == "no-regression":
-        return _no_regression(found, labels, gates)
-    return _inconclusive(found, labels, gates)
+    if outcome in {"regression", "non-monotone"}:
+        said = _regression(judged)
+    elif outcome == "head-bad":
+        said = _head_bad(judged)
+    elif outcome == "no-regression":
+        said = _no_regression(judged)
+    else:
+        said = _inconclusive(judged)
+    return f"{said}{_SINCE[before]}"
 
 
 def check_sentence(checked: Checked) -> str:
@@ -59,87 +77,164 @@ def check_sentence(checked: Checked) -> str:
     return f"The cache regenerates: all {checked.rows} rows are what its recipe makes."
 
 
-def _regression(found: Found, labels: Sequence[str], steps: Mapping[int, Step], thresholds: Sequence[Threshold]) -> str:
-    assert found.first_bad is not None and found.last_good is not None  # noqa: S101, PT018 - what a regression is
-    before, after = steps[found.last_good], steps[found.first_bad]
-    values = "; ".join(
-        _change(metric, before.metrics[metric], after.metrics[metric], thresholds)
-        for metric in dict.fromkeys(threshold.metric for threshold in thresholds)
-    )
-    gates = " and ".join(map(str, thresholds))
+def _regression(judged: Judged) -> str:
+    found, labels = judged.found, judged.labels
+    assert found.first_bad is not None  # noqa: S101 - what a regression is
+    bad = judged.steps[found.first_bad]
+    if found.last_good is None:
+        return f"{_named(judged, found.first_bad)} is the first regressing model: {bad.reason}. {_seen(found)}"
+    good = judged.steps[found.last_good]
+    values = "; ".join(_change(judged, metric, good, bad) for metric in judged.metrics)
     return (
-        f"{labels[found.first_bad]} ({_place(found.first_bad, found)}) is the first regressing model: {values}, "
-        f"where {gates} must hold; {labels[found.last_good]} just before it is good. {_seen(found)}"
+        f"{_named(judged, found.first_bad)} is the first regressing model: {values}, "
+        f"where {judged.gates} must hold{_beside(judged, bad)}; {labels[found.last_good]} just before it is good. "
+        f"{_afterwards(judged)}{_seen(found)}"
     )
 
 
-def _change(metric: str, before: float, after: float, thresholds: Sequence[Threshold]) -> str:
-    """Both values with as many digits as show which side of its thresholds each is on."""
-    mine = [threshold for threshold in thresholds if threshold.metric == metric]
+def _change(judged: Judged, metric: str, good: Step, bad: Step) -> str:
+    """Both values with as many digits as show which side of its thresholds each is on, and their intervals."""
+    mine = [one for one in judged.thresholds if one.metric == metric and one.reference is None]
+    values = good.metrics[metric], bad.metrics[metric]
     for digits in (4, 6, 9, 12, 17):
-        shown = [f"{value:.{digits}f}" for value in (before, after)]
-        rounded = [[threshold.holds({metric: float(text)}) for threshold in mine] for text in shown]
-        if rounded == [[threshold.holds({metric: value}) for threshold in mine] for value in (before, after)]:
+        shown = [f"{value:.{digits}f}" for value in values]
+        rounded = [[threshold.holds(float(text)) for threshold in mine] for text in shown]
+        if rounded == [[threshold.holds(value) for threshold in mine] for value in values]:
             break
-    return f"{metric.upper()} {shown[0]} -> {shown[1]}"
+    before, after = (f"{text}{_interval(step, metric)}" for text, step in zip(shown, (good, bad), strict=True))
+    return f"{metric.upper()} {before} -> {after}"
 
 
-def _head_bad(found: Found, labels: Sequence[str], steps: Mapping[int, Step], gates: str) -> str:
+def _interval(step: Step, metric: str) -> str:
+    return f" {ends(step.intervals[metric])}" if metric in step.intervals else ""
+
+
+def _beside(judged: Judged, bad: Step) -> str:
+    """By how much the first bad one is beside its reference, where a relative threshold decided."""
+    for threshold, one in zip(judged.thresholds, bad.thresholds, strict=False):
+        if threshold.reference and one.verdict == "bad":
+            straddling = f" [{one.interval[0]:+.4f}, {one.interval[1]:+.4f}]" if one.interval else ""
+            return f" (beside {threshold.reference} it is {one.value:+.4f}{straddling})"
+    return ""
+
+
+def _afterwards(judged: Judged) -> str:
+    """What comes after the first regression: where it recovers, where it regresses again, and how it ends."""
+    found = judged.found
+    later = [one for one in found.crossings if found.first_bad is not None and one.after > found.first_bad]
+    if not later:
+        return ""
+    if found.stepwise:
+        return f"Worse than the one before it, too: {_listed([judged.labels[one.after] for one in later])}. "
+    told = [
+        f"{'recovers at' if one.kind == 'recovery' else 'regresses again at'} {_with_values(judged, one.after)}"
+        for one in later
+    ]
+    newest = judged.found.verdicts.get(found.length - 1)
+    last = f"; the newest, {judged.labels[-1]}, is {newest}" if newest and later[-1].after != found.length - 1 else ""
+    return f"The timeline is non-monotone: it {_listed(told)}{last}. "
+
+
+def _with_values(judged: Judged, index: int) -> str:
+    step = judged.steps[index]
+    values = ", ".join(
+        f"{metric.upper()} {step.metrics[metric]:.4f}{_interval(step, metric)}" for metric in judged.metrics
+    )
+    return f"{judged.labels[index]} ({values})"
+
+
+def _head_bad(judged: Judged) -> str:
+    found, labels = judged.found, judged.labels
     assert found.first_bad is not None  # noqa: S101 - what head-bad is
     skipped = f"the {found.first_bad} before it cannot be judged" if found.first_bad else "it is the oldest"
-    newest = found.verdicts.get(found.length - 1)
     then = ""
-    if newest == "good":
+    if len(found.crossings) > 1:
+        told = [
+            f"{labels[one.after]} {'is good' if one.kind == 'recovery' else 'is bad again'}" for one in found.crossings
+        ]
+        then = f" Later, {_listed(told)}."
+    elif found.verdicts.get(found.length - 1) == "good":
         then = f" The newest, {labels[-1]}, is good."
-    reason = steps[found.first_bad].reason or gates
+    reason = judged.steps[found.first_bad].reason or judged.gates
     return (
-        f"{labels[found.first_bad]} ({_place(found.first_bad, found)}) is already bad ({reason}) and {skipped}: "
-        f"there is no good model to start from.{then}"
+        f"{_named(judged, found.first_bad)} is already bad ({reason}) and {skipped}: "
+        f"there is no good model to start from.{then} {_seen(found)}"
     )
 
 
-def _no_regression(found: Found, labels: Sequence[str], gates: str) -> str:
+def _no_regression(judged: Judged) -> str:
+    found, labels, gates = judged.found, judged.labels, judged.gates
     if found.length == 1:
         return f"{labels[0]}, the only model, is good: {gates} holds."
-    unseen = found.length - len(found.verdicts)
     first_good = min(index for index, verdict in found.verdicts.items() if verdict == "good")
-    ends = f"No regression between the ends: {labels[first_good]} and {labels[-1]} are good ({gates})"
     if first_good == found.length - 1:
-        ends = f"No regression: {labels[-1]}, the only model that can be judged, is good ({gates})"
+        said = f"No regression: {labels[-1]}, the only model that can be judged, is good ({gates})"
+    elif found.proven:
+        said = f"No regression: from {labels[first_good]} to {labels[-1]}, no model is bad ({gates})"
+    else:
+        said = f"No regression between the ends: {labels[first_good]} and {labels[-1]} are good ({gates})"
     if first_good:
-        ends += f"; {_count(first_good, 'model')} before {labels[first_good]} cannot be judged"
-    if unseen:
-        return f"{ends}. The {_count(unseen, 'model')} between them {'was' if unseen == 1 else 'were'} not looked at."
-    return f"{ends}. All {found.length} were looked at."
+        said += f"; {_count(first_good, 'model')} before {labels[first_good]} cannot be judged"
+    unsure = [labels[index] for index, verdict in sorted(found.verdicts.items()) if verdict == "uncertain"]
+    if unsure:
+        said += f"; uncertain: {_listed(unsure)}"
+    return f"{said}. {_seen(found)}"
 
 
-def _inconclusive(found: Found, labels: Sequence[str], gates: str) -> str:
-    if found.last_good is None:
+def _inconclusive(judged: Judged) -> str:
+    found, labels = judged.found, judged.labels
+    if found.last_good is None and not any(found.verdicts.get(index) == "bad" for index in found.candidates):
+        if any(verdict == "uncertain" for verdict in found.verdicts.values()):
+            return f"No model is good or bad beyond doubt ({judged.gates}): {_would_tell(judged)}. {_seen(found)}"
         none = "The only model" if found.length == 1 else f"None of the {found.length} models"
         could = "could not" if found.length == 1 else "could"
-        return f"{none} {could} be judged: nothing can be said about {gates}."
-    names = _listed([labels[index] for index in found.candidates])
-    known_bad = found.verdicts.get(found.candidates[-1]) == "bad"
-    if known_bad:
+        return f"{none} {could} be judged: nothing can be said about {judged.gates}."
+    names = _listed([_doubt(judged, index) for index in found.candidates])
+    unsure = any(found.verdicts.get(index) == "uncertain" for index in found.candidates)
+    tell = f" {_would_tell(judged).capitalize()}." if unsure else ""
+    if found.verdicts.get(found.candidates[-1]) == "bad":
+        behind = f"behind {labels[found.last_good]}, the last good model" if found.last_good is not None else "here"
         return (
-            f"A regression lies behind {labels[found.last_good]}, the last good model, but models between it and "
-            f"{labels[found.candidates[-1]]}, which is bad, cannot be judged: the first bad one could be any of "
-            f"{names}."
+            f"A regression lies {behind}, but which model was the first is not known: it is one of these "
+            f"{len(found.candidates)}: {names}.{tell} {_seen(found)}"
         )
+    assert found.last_good is not None  # noqa: S101 - else nothing would be judged
     return (
-        f"{labels[found.last_good]} is good ({gates}), but what follows it cannot be judged: {names}. "
-        f"Whether the newest model regressed is not known."
+        f"{labels[found.last_good]} is good ({judged.gates}), but whether what follows it regressed is not known: "
+        f"{names}.{tell} {_seen(found)}"
     )
 
 
-def _place(index: int, found: Found) -> str:
-    return f"model {index + 1} of {found.length}"
+def _doubt(judged: Judged, index: int) -> str:
+    """A candidate and why it is only one: uncertain with its values, untestable, or bad."""
+    verdict = judged.found.verdicts.get(index)
+    return f"{judged.labels[index]} ({verdict})" if verdict else judged.labels[index]
+
+
+def _would_tell(judged: Judged) -> str:
+    """How many more rows or contents would settle every doubt about the candidates."""
+    doubts = [
+        one
+        for index in judged.found.candidates
+        if index in judged.steps
+        for one in judged.steps[index].thresholds
+        if one.verdict == "uncertain"
+    ]
+    if any(one.interval is None for one in doubts):
+        return "there are too few rows for an interval"
+    times = [one.times for one in doubts]
+    known = [value for value in times if value is not None]
+    return more_rows(max(known) if known and len(known) == len(times) else None, judged.sampling)
+
+
+def _named(judged: Judged, index: int) -> str:
+    return f"{judged.labels[index]} (model {index + 1} of {judged.found.length})"
 
 
 def _seen(found: Found) -> str:
-    if len(found.verdicts) == found.length:
-        return f"All {found.length} models were looked at."
-    return f"Found by bisection, {len(found.verdicts)} of {found.length} models looked at."
+    if found.proven:
+        return f"Proven over all {found.length} models."
+    return f"{len(found.verdicts)} of {found.length} models seen."
 
 
 def _count(number: int, thing: str) -> str:

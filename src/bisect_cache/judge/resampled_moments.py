@@ -1,0 +1,198 @@
+"""PLCC, RMSE and mapped RMSE of every resample, from sums per unit and one matrix product.
+
+With ``w`` how often each unit (a content, a row, a group of either) is in a resample, every sum over the resample's
+rows is the sum over units of ``w`` times the unit's own sum. The sums per unit are put on a grid so coarse that their
+products with small integers add up without any rounding: then no order of additions, no BLAS and no CPU can change
+a bit. Where a resample has lost its digits to that (an outlier makes the grid coarse, and the resample is without the
+outlier) it is worked out again about its own mean.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.uint8]
+
+# A result keeps at least this share of its digits on the grid, or it is worked out again: 2**-30 is about 1e-9.
+_KEPT = 2.0**30
+# So small a product stays on one thread in OpenBLAS: threads of ours, one for each model, do not wait for its pool.
+_PRODUCT = 1 << 18
+_HELD_BYTES = 16 << 20
+_VALUES_AT_A_TIME = 1 << 20
+
+
+class Spreads(NamedTuple):
+    """Sums of squares and products of deviations from the resample's means, each (resamples,)."""
+
+    first: Floats
+    product: Floats
+    second: Floats
+
+
+@dataclass(frozen=True)
+class UnitPair:
+    """Of two variables and for every unit, (units,): means, and sums about those means within the unit."""
+
+    first: Floats
+    second: Floats
+    first_within: Floats
+    product_within: Floats
+    second_within: Floats
+
+
+class MomentResampler:
+    """What depends on the target and the resamples alone."""
+
+    def __init__(self, target: Floats, unit: NDArray[np.int64], weights: Counts) -> None:
+        """Take the target (N,), the unit of each row (N,), and ``weights`` (units, resamples)."""
+        self._unit, self._weights = unit, weights
+        self._sizes = np.bincount(unit, minlength=weights.shape[0]).astype(np.float64)
+        self._held = _as_factor(weights) if weights.size * 8 <= _HELD_BYTES else None
+        self._target = target
+        self._scale = power_above(target)
+        scaled = target / self._scale
+        self._centred = scaled - np.sort(scaled)[target.size // 2]
+        (self.rows,) = self._sums(self._sizes[None])
+        """How many rows each resample has, (resamples,)."""
+        self._spread = self._spreads(self._pair(self._centred, self._centred)).first
+
+    def metrics(self, predictions: Floats, median: float) -> dict[str, Floats]:
+        """PLCC, RMSE and mapped RMSE of every resample; what is undefined may be any number or NaN.
+
+        ``predictions`` (N,) finite; ``median`` one of them, about the middle: the centre at which least is lost.
+        """
+        scale = power_above(predictions)
+        centred = predictions / scale - median / scale
+        with np.errstate(all="ignore"):
+            slope = self._slope(centred)
+            # The rest of the whole sample's line instead of the target itself: a resample's own line is close to
+            # it, so that sum y^2 - (sum x y)^2 / sum x^2 loses no digits when predictions are nearly perfect.
+            rest = self._centred - slope * centred
+            rest -= math.fsum(self._unit_sums(rest)) / rest.size
+            x = self._spreads(self._pair(centred, rest))
+            product = x.product + slope * x.first
+            left = np.maximum(0.0, x.second - x.product * x.product / x.first)
+            left = np.where(product > 0, left, self._spread)
+            return {
+                "plcc": np.clip(product / np.sqrt(x.first * self._spread), -1.0, 1.0),
+                "rmse": self._rmse(predictions, scale),
+                "rmse_mapped": np.where(self.rows > 2, self._scale * np.sqrt(left / (self.rows - 2)), np.nan),
+            }
+
+    def _slope(self, centred: Floats) -> float:
+        """Of the whole sample's least-squares line from the predictions to the target, both scaled; 0 if it is flat."""
+        pair = self._pair(centred, self._centred)
+        mean = math.fsum(self._sizes * pair.first) / centred.size
+        between = self._sizes * (pair.first - mean)
+        spread = math.fsum(pair.first_within) + math.fsum(between * (pair.first - mean))
+        product = math.fsum(pair.product_within) + math.fsum(between * pair.second)
+        slope = product / spread if spread > 0 else 0.0
+        return slope if math.isfinite(slope) else 0.0
+
+    def _rmse(self, predictions: Floats, scale: float) -> Floats:
+        # The larger scale of both, and then the error's own: neither a difference nor a square leaves float64.
+        common = max(scale, self._scale)
+        error = predictions / common - self._target / common
+        own = power_above(error)
+        error /= own
+        squares = self._unit_sums(error * error)
+        gridded, lost = _on_grid(squares[None])
+        (sums,) = self._sums(gridded)
+        again = np.flatnonzero(sums < lost[0] * _KEPT)
+        for part in self._parts(again):
+            sums[part] = (self._weights[:, part] * squares[:, None]).sum(axis=0)
+        return np.sqrt(sums / self.rows) * own * common
+
+    def _unit_sums(self, values: Floats) -> Floats:
+        # bincount adds one value after the other: the same on every CPU, which np.sum is not.
+        return np.bincount(self._unit, weights=values, minlength=self._sizes.size)
+
+    def _pair(self, first: Floats, second: Floats) -> UnitPair:
+        means = self._unit_sums(first) / self._sizes, self._unit_sums(second) / self._sizes
+        if self._sizes.size == first.size:
+            nothing = np.zeros(self._sizes.size)
+            return UnitPair(*means, nothing, nothing, nothing)
+        a, b = first - means[0][self._unit], second - means[1][self._unit]
+        return UnitPair(*means, self._unit_sums(a * a), self._unit_sums(a * b), self._unit_sums(b * b))
+
+    def _spreads(self, pair: UnitPair) -> Spreads:
+        first, second = self._sizes * pair.first, self._sizes * pair.second
+        per_unit = np.stack(
+            [
+                first,
+                second,
+                pair.first_within + first * pair.first,
+                pair.product_within + first * pair.second,
+                pair.second_within + second * pair.second,
+            ]
+        )
+        gridded, lost = _on_grid(per_unit)
+        sums = self._sums(gridded)
+        found = Spreads(
+            sums[2] - sums[0] * sums[0] / self.rows,
+            sums[3] - sums[0] * sums[1] / self.rows,
+            sums[4] - sums[1] * sums[1] / self.rows,
+        )
+        again = np.flatnonzero((found.first < lost[2] * _KEPT) | (found.second < lost[4] * _KEPT))
+        for part in self._parts(again):
+            for values, better in zip(found, self._about_own_means(pair, part), strict=True):
+                values[part] = better
+        return found
+
+    def _about_own_means(self, pair: UnitPair, resamples: NDArray[np.int64]) -> Spreads:
+        """The slow way: sums about the means of each of the resamples, nothing of which can cancel.
+
+        A sum over the first axis adds row by row, so this too is the same on every CPU.
+        """
+        weights = self._weights[:, resamples].astype(np.float64)
+        sizes, rows = weights * self._sizes[:, None], self.rows[resamples]
+        first = pair.first[:, None] - (sizes * pair.first[:, None]).sum(axis=0) / rows
+        second = pair.second[:, None] - (sizes * pair.second[:, None]).sum(axis=0) / rows
+        return Spreads(
+            (weights * pair.first_within[:, None] + sizes * first * first).sum(axis=0),
+            (weights * pair.product_within[:, None] + sizes * first * second).sum(axis=0),
+            (weights * pair.second_within[:, None] + sizes * second * second).sum(axis=0),
+        )
+
+    def _parts(self, resamples: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        size = max(1, _VALUES_AT_A_TIME // self._sizes.size)
+        return [resamples[start : start + size] for start in range(0, resamples.size, size)]
+
+    def _sums(self, per_unit: Floats) -> Floats:
+        """Sums (k, resamples) of ``per_unit`` (k, units) over every resample."""
+        resamples = self._weights.shape[1]
+        factor = np.ascontiguousarray(per_unit.T)
+        sums = np.empty((resamples, per_unit.shape[0]))
+        size = max(1, _PRODUCT // factor.size)
+        for start in range(0, resamples, size):
+            part = slice(start, start + size)
+            weights = self._held[part] if self._held is not None else _as_factor(self._weights[:, part])
+            np.matmul(weights, factor, out=sums[part])
+        return np.ascontiguousarray(sums.T)
+
+
+def power_above(values: Floats) -> float:
+    """The smallest power of two that no magnitude exceeds, as ``metrics.py`` scales; 1 where all are 0."""
+    return math.ldexp(1.0, min(1023, math.frexp(max(float(values.max()), -float(values.min())))[1]))
+
+
+def _as_factor(weights: Counts) -> Floats:
+    return np.ascontiguousarray(weights.T, np.float64)
+
+
+def _on_grid(per_unit: Floats) -> tuple[Floats, Floats]:
+    """Each of k rows of ``per_unit`` (k, units) on a grid, and the most (k,) that any resample's sum loses by it.
+
+    A resample has as many units as there are, so its sum is at most ``units`` times the largest value: with
+    ``log2(units)`` bits left free, every partial sum is an integer of grid steps below 2**53.
+    """
+    units = per_unit.shape[1]
+    bits = 52 - math.ceil(math.log2(max(2, units)))
+    step = np.ldexp(1.0, np.maximum(-1022, np.frexp(np.abs(per_unit).max(axis=1))[1] - bits))
+    return np.rint(per_unit / step[:, None]) * step[:, None], np.where(per_unit.any(axis=1), units * step / 2, 0.0)

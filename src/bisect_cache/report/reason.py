@@ -1,0 +1,87 @@
+"""Why a checkpoint is bad or uncertain, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from bisect_cache.judge.deciding import Compared
+from bisect_cache.judge.measurement import Measurement
+from bisect_cache.judge.sampling import Interval, Sampling
+from bisect_cache.judge.thresholds import Threshold
+
+_CORRELATIONS = ("plcc", "srocc")
+
+
+def reason(
+    measurement: Measurement,
+    thresholds: Sequence[Threshold],
+    judged: Sequence[Compared],
+    sampling: Sampling | None,
+) -> str | None:
+    """What ``thresholds``, judged as ``judged`` in the same order, have against it; None where they have nothing."""
+    return "; ".join(_against(measurement, thresholds, judged, sampling)) or None
+
+
+def more_rows(times: float | None, sampling: Sampling | None) -> str:
+    """How many more rows or contents would tell."""
+    if sampling is None or times is None:
+        return "it lies so close to the threshold that more rows will hardly tell"
+    if sampling.grouped:
+        return f"about {times:.1f} times as many rows would tell"
+    more = max(1, math.ceil(sampling.units * (times - 1)))
+    return f"about {more:,} more {sampling.by}{'' if more == 1 else 's'} would tell"
+
+
+def ends(interval: Interval) -> str:
+    """An interval as it is written for people."""
+    return f"[{interval[0]:.4f}, {interval[1]:.4f}]"
+
+
+def _against(
+    measurement: Measurement,
+    thresholds: Sequence[Threshold],
+    judged: Sequence[Compared],
+    sampling: Sampling | None,
+) -> Iterator[str]:
+    for threshold, one in zip(thresholds, judged, strict=True):
+        if one.verdict == "bad":
+            yield f"{one.threshold} does not hold{_difference(threshold, one)}"
+        elif one.verdict == "uncertain":
+            found = f"{_difference(threshold, one) or _value(one)}"
+            yield f"{one.threshold} is uncertain{found}; {_would_tell(one, sampling)}"
+    if any(one.verdict != "good" for one in judged):
+        yield from _negative(measurement, thresholds)
+
+
+def _value(one: Compared) -> str:
+    return f": {one.value:.4f}" + (f" {ends(one.interval)}" if one.interval else "")
+
+
+def _difference(threshold: Threshold, one: Compared) -> str:
+    """By how much it is above or below its reference, where it has one."""
+    if threshold.reference is None:
+        return ""
+    beside = threshold.reference if threshold.factor == 1 else f"{threshold.factor:g} times {threshold.reference}"
+    straddling = f" [{one.interval[0]:+.4f}, {one.interval[1]:+.4f}]" if one.interval else ""
+    return f": {one.value:+.4f}{straddling} beside {beside}"
+
+
+def _would_tell(one: Compared, sampling: Sampling | None) -> str:
+    if one.interval is None:
+        return "there are too few rows for an interval"
+    return more_rows(one.times, sampling)
+
+
+def _negative(measurement: Measurement, thresholds: Sequence[Threshold]) -> Iterator[str]:
+    """A correlation that is negative beyond doubt is no weak model but one that is turned over."""
+    for metric in _CORRELATIONS:
+        asked = any(threshold.metric == metric and threshold.least for threshold in thresholds)
+        value = measurement.metrics.get(metric, 0.0)
+        highest = measurement.intervals[metric][1] if metric in measurement.intervals else value
+        if asked and highest < 0:
+            yield (
+                f"negative correlation where a positive one is expected ({metric.upper()} {value:.4f}): its scores "
+                f"fall where quality rises"
+            )
+            return
