@@ -10,10 +10,11 @@ the same measurements.
 
 The setup that gives "wrong index in 65% of the runs" is a step of one sd to EITHER side of the gate (two from level to
 level) with both ends KNOWN, good and bad, as a bisection supposes. A point value is then right with probability
-Phi(1) = 0.841, and a bisection of 62 models in between blames the right one only when all of its 6 values (now and
-then 5) are right: it is wrong in 1 - 0.841^6 = 64.5%, and 2,000 runs tell that to ± 2. Where the ends are measured like the rest, 29% of the runs end
-before they blame anyone, since one end reads on the wrong side, and the share among those that do blame is the same:
-that is the second table. A step of one sd from level to level is the row 0.5.
+Phi(1) = 0.841, and a bisection of the 62 models in between blames the right one only when all of its 6 values (now
+and then 5) are right: it is wrong in 1 - 0.841^6 = 64.5%, which 2,000 runs tell to within 2. Where the ends are
+measured like the rest, 29% of the runs end before they blame anyone, since one end reads on the wrong side, and the
+share among those that do blame is the same: that is the second table. A step of one sd from level to level is the
+row 0.5.
 
 The interval rule blames only where a good and a bad one that are both certain stand side by side, so noise has to
 make a wrong certain one (2.5% at the gate, less away from it) beside a right certain one. That is per model: the more

@@ -16,14 +16,14 @@ import click
 from bisect_cache import __version__
 from bisect_cache.errors import as_said
 from bisect_cache.files import CannotWrite, write_whole
-from bisect_cache.judging_options import request_of, search_options
+from bisect_cache.judging_options import judging_options, request_of, search_options
 from bisect_cache.printable import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from bisect_cache.report.structs import Report
-    from bisect_cache.request import Looking
+    from bisect_cache.runs.request import Looking
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _WIDTH_WITHOUT_TERMINAL = 160
@@ -147,8 +147,8 @@ def check(folder: Path | None, strict: bool, source: Path | None, json_file: str
     Writer drift (other bytes, same content) is a notice; everything else is drift and ends with exit code 1.
     """
     from bisect_cache.report.terminal import show_check
-    from bisect_cache.request import CheckRequest
-    from bisect_cache.runs import broken_check, run_check
+    from bisect_cache.runs.request import CheckRequest
+    from bisect_cache.runs.run import broken_check, run_check
 
     request = CheckRequest(folder, strict, source)
     with _reported(json_file, lambda error: broken_check(error, request)), _progress("reading reports") as progress:
@@ -172,7 +172,7 @@ def bisect(paths: tuple[str, ...], json_file: str | None, **options: Any) -> Non
     bisect-cache bisect --cache cache --timeline 'registry:models.json?kind=fr' --json report.json
     bisect-cache bisect --cache cache --timeline tags:model.onnx --threshold 'plcc >= baseline - 0.02'
     """
-    from bisect_cache.runs import broken_bisect, run_bisect
+    from bisect_cache.runs.run import broken_bisect, run_bisect
 
     request = request_of(options, paths)
     from bisect_cache.timeline.spec import spread
@@ -193,6 +193,27 @@ def bisect(paths: tuple[str, ...], json_file: str | None, **options: Any) -> Non
     _finish(
         joined([Section(name, False, one, *specs) for one, specs in zip(reports, timelines, strict=True)]), json_file
     )
+
+
+@commands.command(context_settings=_CONTEXT, short_help="Propose thresholds from models known to be good.")
+@click.argument("paths", metavar="[MODEL]...", nargs=-1)
+@judging_options
+def thresholds(paths: tuple[str, ...], **options: Any) -> None:
+    """Propose thresholds that the models of a timeline hold, all of them taken as good.
+
+    The gates lie below the worst of them by what the cache cannot tell from chance. Standard output is the YAML to
+    paste into the workflow.
+
+    \b
+    bisect-cache thresholds --cache cache --timeline 'files:models/*.onnx'
+    """
+    from bisect_cache.report.proposal import show_proposal
+    from bisect_cache.runs.proposing import propose
+
+    with _looking() as looking:
+        proposal = propose(request_of(options, paths), looking)
+    show_proposal(proposal.gates, proposal.notes, _console())
+    click.echo(proposal.yaml, nl=False)
 
 
 @commands.command(context_settings=_CONTEXT, short_help="List the models of a timeline in order.")

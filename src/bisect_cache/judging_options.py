@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from bisect_cache.judge.process import Limits
-from bisect_cache.judge.sampling import DEFAULT_CONFIDENCE, DEFAULT_RESAMPLES, DEFAULT_SEED, Resampling
-from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, parse_thresholds
-from bisect_cache.judge.verdict import Decision, Predicts
-from bisect_cache.request import DEFAULT_BUDGET, BisectRequest
-from bisect_cache.search import Strategy
+from bisect_cache.judge.choices import (
+    DEFAULT_BUDGET,
+    DEFAULT_CONFIDENCE,
+    DEFAULT_RESAMPLES,
+    DEFAULT_SEED,
+    Decision,
+    Predicts,
+    Resampling,
+    Strategy,
+)
+
+if TYPE_CHECKING:
+    from bisect_cache.runs.request import BisectRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _MIB = 20
@@ -139,6 +146,10 @@ def search_options(command: Command) -> Command:
 
 def request_of(options: Mapping[str, Any], paths: tuple[str, ...] = ()) -> BisectRequest:
     """The request that these options make; ``paths`` are further models. Raises ``BadThreshold``."""
+    from bisect_cache.judge.process import Limits
+    from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, parse_thresholds
+    from bisect_cache.runs.request import BisectRequest
+
     searching = {name: options[name] for name in ("baseline", "decision", "strategy") if name in options}
     flags = {name: options[name] for name in ("by_content", "base", "explain") if name in options}
     return BisectRequest(

@@ -23,14 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from bisect_cache.crossings import Crossing, Found, Outcome, conclude, crossings_of
+from bisect_cache.judge.choices import Strategy
 from bisect_cache.judge.verdict import Verdict
 
 __all__ = ["Crossing", "Found", "Look", "Outcome", "Search", "Strategy", "conclude", "search"]
-
-Strategy = Literal["auto", "bisect", "scan"]
 
 
 class Look(NamedTuple):
@@ -43,7 +42,7 @@ class Look(NamedTuple):
 
 
 Search = Generator[Look, Sequence[Verdict], Found]
-Looking = Generator[Look, Sequence[Verdict], None]
+_Part = Generator[Look, Sequence[Verdict], None]
 """A part of a search: it writes what it is told into the verdicts that it was given."""
 
 
@@ -63,7 +62,7 @@ def search(length: int, strategy: Strategy = "auto", *, stepwise: bool = False) 
     return conclude(length, verdicts, stepwise)
 
 
-def _look(indexes: Iterable[int], verdicts: dict[int, Verdict], *, needed: bool = True) -> Looking:
+def _look(indexes: Iterable[int], verdicts: dict[int, Verdict], *, needed: bool = True) -> _Part:
     look = Look(tuple(indexes), needed)
     if look.indexes:
         answers = yield look
@@ -71,7 +70,7 @@ def _look(indexes: Iterable[int], verdicts: dict[int, Verdict], *, needed: bool 
         verdicts.update(zip(asked, answers, strict=True))
 
 
-def _bisect(length: int, verdicts: dict[int, Verdict]) -> Looking:
+def _bisect(length: int, verdicts: dict[int, Verdict]) -> _Part:
     if length == 0:
         return
     yield from _look(dict.fromkeys((0, length - 1)), verdicts)
@@ -93,7 +92,7 @@ def _first_judged(order: range, verdicts: dict[int, Verdict]) -> Generator[Look,
     return None
 
 
-def _look_at_the_rest(length: int, verdicts: dict[int, Verdict]) -> Looking:
+def _look_at_the_rest(length: int, verdicts: dict[int, Verdict]) -> _Part:
     """Look at what bisecting left out, then narrow what that brought to light where time ran out beside it."""
     boundary = _first_regression(verdicts)
     order = _nearest_first(length, boundary, verdicts) if boundary else _spread_out(length, verdicts)
@@ -133,7 +132,7 @@ def _spread_out(length: int, verdicts: Mapping[int, Verdict]) -> list[int]:
     return order
 
 
-def _narrow(good: int, bad: int, verdicts: dict[int, Verdict]) -> Looking:
+def _narrow(good: int, bad: int, verdicts: dict[int, Verdict]) -> _Part:
     """Bring ``good`` and ``bad`` together until they are neighbours or nothing between them can be judged."""
     unseen = _Unseen(range(good + 1, bad), verdicts)
     first, end, misses = 0, unseen.count, 0

@@ -19,7 +19,7 @@ from bisect_cache.cache.manifest import BadManifest, Reports, Table
 from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent
 from bisect_cache.cache.writer import causes
 from bisect_cache.files import sha256_of_file
-from bisect_cache.request import EMBEDDED
+from bisect_cache.runs.request import EMBEDDED
 
 
 @pytest.fixture

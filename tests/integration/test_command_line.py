@@ -18,8 +18,8 @@ from making import SIX, allocating, cache_at, constant, endless, linear, save, t
 
 from bisect_cache import __version__
 from bisect_cache.report.structs import json_schemas
-from bisect_cache.request import BisectRequest
-from bisect_cache.runs import run_bisect
+from bisect_cache.runs.request import BisectRequest
+from bisect_cache.runs.run import run_bisect
 
 ROOT = Path(__file__).resolve().parents[2]
 

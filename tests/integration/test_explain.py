@@ -16,14 +16,14 @@ from bisect_cache import explaining
 from bisect_cache.cache.generate import generate
 from bisect_cache.cache.manifest import Table
 from bisect_cache.cache.opened import open_cache
-from bisect_cache.explaining import explain
 from bisect_cache.files import CannotRead
 from bisect_cache.judge.judge import Judge, Ports
 from bisect_cache.judge.process import Limits, Worker
 from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.report.structs import BisectReport, Explanation
-from bisect_cache.request import BisectRequest
-from bisect_cache.runs import run_bisect
+from bisect_cache.runs.explaining import explain
+from bisect_cache.runs.request import BisectRequest
+from bisect_cache.runs.run import run_bisect
 from bisect_cache.timeline.folder import FolderModel
 from bisect_cache.timeline.interface import Checkpoint, ModelFiles
 

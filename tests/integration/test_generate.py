@@ -26,7 +26,7 @@ from bisect_cache.cache.opened import open_cache
 from bisect_cache.cache.placing import CannotGenerate
 from bisect_cache.cache.recipes.interface import BadSource
 from bisect_cache.files import sha256_of_file
-from bisect_cache.request import EMBEDDED
+from bisect_cache.runs.request import EMBEDDED
 
 
 def contents(folder: Path) -> dict[str, bytes]:

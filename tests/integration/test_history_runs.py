@@ -18,8 +18,8 @@ from bisect_cache.action.posting.api import Api
 from bisect_cache.action.posting.pulls import with_pull_requests
 from bisect_cache.report.sections import joined
 from bisect_cache.report.structs import CheckpointFacts, RunReport, Section
-from bisect_cache.request import BisectRequest
-from bisect_cache.runs import run_bisect
+from bisect_cache.runs.request import BisectRequest
+from bisect_cache.runs.run import run_bisect
 from bisect_cache.timeline.compare import compared, sentence
 from bisect_cache.timeline.git.patterns import each_file, expression
 from bisect_cache.timeline.spec import open_timeline, spread

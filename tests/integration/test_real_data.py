@@ -14,8 +14,8 @@ from bisect_cache.cache.opened import open_cache
 from bisect_cache.judge.judge import Judge, Ports
 from bisect_cache.judge.process import Limits, Worker
 from bisect_cache.judge.thresholds import parse_thresholds
-from bisect_cache.request import BisectRequest
-from bisect_cache.runs import run_bisect
+from bisect_cache.runs.request import BisectRequest
+from bisect_cache.runs.run import run_bisect
 from bisect_cache.timeline.spec import open_timeline
 
 KNOWN_PLCC = [0.824, 0.813, 0.803, 0.794, 0.795, 0.625, 0.818, 0.836, 0.843, 0.846, 0.838]

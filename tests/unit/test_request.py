@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bisect_cache.judge.thresholds import parse_thresholds
-from bisect_cache.request import BisectRequest, CheckRequest
+from bisect_cache.runs.request import BisectRequest, CheckRequest
 
 
 @pytest.mark.parametrize(

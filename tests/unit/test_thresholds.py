@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bisect_cache.judge.metrics import METRICS
-from bisect_cache.judge.thresholds import METRIC_NAMES, BadThreshold, Threshold, broken, parse_thresholds
+from bisect_cache.judge.thresholds import METRIC_NAMES, BadThreshold, Threshold, parse_thresholds
 
 
 def test_the_metrics_of_thresholds_are_those_that_are_measured() -> None:
@@ -26,6 +26,46 @@ def test_a_threshold_reads_back_as_it_is_written(metric: str, operator: str, num
     assert parse_thresholds([str(parsed[0])]) == parsed
 
 
+@given(
+    st.sampled_from(METRIC_NAMES),
+    st.sampled_from([">=", "<=", ">", "<"]),
+    st.sampled_from(["baseline", "previous"]),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.booleans(),
+    st.sampled_from(["", " ", "  "]),
+)
+def test_a_relative_threshold_reads_back_as_it_is_written(
+    metric: str, operator: str, reference: str, number: float, multiplied: bool, space: str
+) -> None:
+    sign = "*" if multiplied else "-" if number < 0 else "+"
+    if multiplied and number <= 0:
+        return
+    parsed = parse_thresholds([f"{metric}{space}{operator}{space}{reference}{space}{sign}{space}{abs(number)!r}"])
+    wanted = Threshold(metric, operator, 0.0, reference, number) if multiplied else None
+    assert parsed == (wanted or Threshold(metric, operator, number, reference),)
+    assert parse_thresholds([str(parsed[0])]) == parsed
+
+
+@pytest.mark.parametrize(
+    ("line", "of_reference", "bound", "written"),
+    [
+        ("plcc >= baseline - 0.02", 0.84, 0.82, "plcc >= baseline - 0.02"),
+        ("srocc>=Previous-0.01", 0.5, 0.49, "srocc >= previous - 0.01"),
+        ("rmse_mapped <= baseline * 1.05", 0.6, 0.63, "rmse_mapped <= baseline * 1.05"),
+        ("plcc > baseline", 0.7, 0.7, "plcc > baseline"),
+        ("rmse <= baseline + 1e-3", 2.0, 2.001, "rmse <= baseline + 0.001"),
+        ("plcc >= 0.8", None, 0.8, "plcc >= 0.8"),
+        ("plcc >= baseline", None, None, "plcc >= baseline"),
+    ],
+)
+def test_a_relative_threshold_is_bound_to_its_reference(
+    line: str, of_reference: float | None, bound: float | None, written: str
+) -> None:
+    threshold = parse_thresholds([line])[0]
+    assert threshold.bound(of_reference) == (None if bound is None else pytest.approx(bound))
+    assert str(threshold) == written
+
+
 @pytest.mark.parametrize(
     ("line", "position", "words"),
     [
@@ -33,11 +73,20 @@ def test_a_threshold_reads_back_as_it_is_written(metric: str, operator: str, num
         ("plcc 0.85", 6, "found '0.85' where an operator must stand"),
         ("plcc", 5, "found the end where an operator must stand"),
         ("plcc == 0.85", 6, "'=='"),
-        ("plcc >=", 8, "a number must follow"),
+        ("plcc >=", 8, "must follow"),
         ("plcc >= high", 9, "'high' is no number"),
         ("plcc >= nan", 9, "'nan' is no number"),
         ("plcc >= 1e999", 9, "'1e999' is no number"),
         ("plcc >= 0.8 0.9", 13, "found '0.9' behind the number"),
+        ("plcc >= base - 0.1", 9, "'base' is no number"),
+        ("plcc >= baselines", 9, "'baselines' is no number"),
+        ("plcc >= baseline.5", 9, "'baseline.5' is no number"),
+        ("plcc >= baseline -", 18, "found '-' behind 'plcc >= baseline'"),
+        ("plcc >= baseline 0.02", 18, "found '0.02' behind 'plcc >= baseline'"),
+        ("plcc >= baseline - x", 20, "'x' is no number"),
+        ("rmse <= baseline * 0", 20, "'0' is no number above 0"),
+        ("rmse <= baseline * -1.1", 20, "'-1.1' is no number above 0"),
+        ("plcc >= previous - 0.02 srocc", 25, "found 'srocc' behind 'plcc >= previous - 0.02'"),
         (">= 0.8", 1, "'>=' is no metric"),
         ("  srocc => 1", 9, "'=' where an operator"),
     ],
@@ -79,5 +128,4 @@ def test_blank_lines_and_comments_do_not_count() -> None:
     ],
 )
 def test_a_threshold_holds_by_its_operator(line: str, value: float, holds: bool) -> None:
-    threshold = parse_thresholds([line])
-    assert (broken(threshold, {"plcc": value, "rmse": value}) == ()) is holds
+    assert parse_thresholds([line])[0].holds(value) is holds

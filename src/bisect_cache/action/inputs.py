@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.judge.choices import Decision, Predicts, Strategy
 from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, BadThreshold, Threshold, parse_thresholds
 from bisect_cache.printable import one_line
 from bisect_cache.report.markdown import DEFAULT_KEY
@@ -47,6 +48,17 @@ class Posting:
 
 
 @dataclass(frozen=True)
+class Choices:
+    """How models are judged."""
+
+    baseline: str | None = None
+    strategy: Strategy = "auto"
+    decision: Decision = "auto"
+    predicts: Predicts = "quality"
+    by_content: bool = False
+
+
+@dataclass(frozen=True)
 class Inputs:
     """What the workflow asks for; paths are relative to the workspace, which is the current folder."""
 
@@ -57,6 +69,7 @@ class Inputs:
     thresholds: tuple[Threshold, ...]
     fail_on: frozenset[FailOn]
     report: Path
+    choices: Choices
 
 
 def read_inputs(get: Callable[[str], str]) -> Inputs:
@@ -71,6 +84,7 @@ def read_inputs(get: Callable[[str], str]) -> Inputs:
         thresholds=_thresholds(_lines(get("thresholds"))),
         fail_on=read_fail_on(get),
         report=read_report(get),
+        choices=_choices(get),
     )
 
 
@@ -149,6 +163,16 @@ def _key(get: Callable[[str], str]) -> str:
     if len(key) > _LONGEST_KEY:
         raise BadInput(f"input 'key' has {len(key)} characters; at most {_LONGEST_KEY} tell comments apart")
     return one_line(key)
+
+
+def _choices(get: Callable[[str], str]) -> Choices:
+    return Choices(
+        baseline=get("baseline").strip() or None,
+        strategy=_one_of("strategy", get, get_args(Strategy), "auto"),
+        decision=_one_of("decision", get, get_args(Decision), "auto"),
+        predicts=_one_of("predicts", get, get_args(Predicts), "quality"),
+        by_content=_one_of("by-content", get, ("true", "false"), "false") == "true",
+    )
 
 
 def _regressions(get: Callable[[str], str]) -> bool:

@@ -16,8 +16,8 @@ from bisect_cache.errors import BisectCacheError
 from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, parse_thresholds
 from bisect_cache.report.sections import joined
 from bisect_cache.report.structs import BisectReport, CacheReport, CheckReport, Report, Section
-from bisect_cache.request import BisectRequest, CheckRequest
-from bisect_cache.runs import broken_bisect, broken_check, run_bisect, run_check
+from bisect_cache.runs.request import BisectRequest, CheckRequest
+from bisect_cache.runs.run import broken_bisect, broken_check, run_bisect, run_check
 from bisect_cache.timeline.spec import spread
 
 
@@ -76,7 +76,18 @@ def _check_of(inputs: Inputs, cache: str) -> CheckRequest:
 def _bisect_of(inputs: Inputs, cache: str, base: str, *, smoke: bool) -> BisectRequest:
     if smoke:
         return BisectRequest(cache=_folder(cache), thresholds=parse_thresholds(DEFAULT_THRESHOLDS))
-    return BisectRequest(_folder(cache), inputs.timeline, inputs.thresholds, base=base or None)
+    choices = inputs.choices
+    return BisectRequest(
+        _folder(cache),
+        inputs.timeline,
+        inputs.thresholds,
+        base=base or None,
+        baseline=choices.baseline,
+        strategy=choices.strategy,
+        decision=choices.decision,
+        predicts=choices.predicts,
+        by_content=choices.by_content,
+    )
 
 
 def _folder(cache: str) -> Path | None:

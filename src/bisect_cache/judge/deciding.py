@@ -8,11 +8,12 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from bisect_cache.judge.choices import Decision
 from bisect_cache.judge.intervals import interval
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.sampling import Interval, Sampling
 from bisect_cache.judge.thresholds import Reference, Threshold
-from bisect_cache.judge.verdict import Decision, Verdict
+from bisect_cache.judge.verdict import Verdict
 
 _TOO_FAR = 100
 """Times as many rows as there are: beyond this, nobody will collect them."""

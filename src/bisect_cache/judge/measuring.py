@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from bisect_cache.cache.manifest import Target
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.judge.choices import Predicts, Resampling
 from bisect_cache.judge.intervals import interval
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.metrics import Floats, metrics, target_side
 from bisect_cache.judge.resampling import Resampler, draw
-from bisect_cache.judge.sampling import Resampling, Sampling
+from bisect_cache.judge.sampling import Sampling
 from bisect_cache.judge.thresholds import METRIC_NAMES
-from bisect_cache.judge.verdict import Predicts
 
 _USUAL = Resampling()
 

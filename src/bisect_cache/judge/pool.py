@@ -36,14 +36,14 @@ class Pool:
         self._idle.put(first)
         self._starting, self._started = threading.Lock(), 1
         self._threads: ThreadPoolExecutor | None = None
-        self._ended = False
+        self._ended = threading.Event()
         self._measured, self._seconds = 0, 0.0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended = True
+        self._ended.set()
         for judge in list(self._judges):
             judge.end()  # whatever it works on: nobody waits for it any more
         if self._threads:
@@ -98,13 +98,13 @@ class Pool:
             return self._idle.get_nowait()
         with self._starting:
             start, self._started = self._started < self._workers, self._started + 1
-        if start and not self._ended:
+        if start and not self._ended.is_set():
             try:
                 judge = self._another()
             except CannotStart:
                 return self._idle.get()  # no room for another: those that are there do it all
             self._judges.append(judge)
-            if self._ended:
+            if self._ended.is_set():
                 judge.end()
             return judge
         return self._idle.get()

@@ -17,19 +17,20 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from bisect_cache.judge.resampled_ranks import Counts, Floats, Integers, Ordering, RankSums
+from bisect_cache.judge.resampled_moments import ONE_THREAD
+from bisect_cache.judge.resampled_ranks import Counts, Floats, Integers, Ordering, RankSums, untied_cubes
 
 _ROWS_AT_A_TIME = 8192
-_VALUES_AT_A_TIME = 1 << 17
 
 
 class UnitRanks:
     """What depends on the target and the resamples alone."""
 
     def __init__(self, target: Ordering, unit: Integers, weights: Counts) -> None:
-        """Take the target's order, the unit of each row (N,) and weights (units, resamples)."""
-        self._unit, self._weights = unit, weights
-        self._sizes = np.bincount(unit, minlength=weights.shape[0])
+        """Take the target's order, the unit of each row (N,) and weights (resamples, units)."""
+        self._unit, self._weights = unit, np.ascontiguousarray(weights.T)
+        self._untied_cubes = untied_cubes(unit, weights)
+        self._sizes = np.bincount(unit, minlength=weights.shape[1])
         # Half the memory where a unit is small enough; it is cast piece by piece either way.
         dtype = np.int16 if int(self._sizes.max()) < 2**15 else np.int32
         self._target_balance = np.empty((unit.size, self._sizes.size), dtype)
@@ -37,7 +38,7 @@ class UnitRanks:
         for piece in self._pieces(target):
             self._target_balance[piece.rows] = self._balance(piece)
             _add_ties(ties, piece)
-        self.target_cubes = self._forms([ties])[0]
+        self.target_cubes = self._cubes(target, ties)
 
     def sums(self, predictions: Ordering) -> RankSums:
         """Of predictions in this order."""
@@ -46,7 +47,10 @@ class UnitRanks:
             target = self._target_balance.take(piece.rows, axis=0).astype(np.float64)
             _add_products(products, piece.unit, self._balance(piece).astype(np.float64), target)
             _add_ties(ties, piece)
-        return RankSums(*self._forms([products, ties]))
+        return RankSums(self._form(products), self._cubes(predictions, ties))
+
+    def _cubes(self, ordering: Ordering, ties: Floats) -> Floats:
+        return self._untied_cubes if not ordering.tied else self._form(ties)
 
     def _tensor(self) -> Floats:
         return np.zeros((self._sizes.size,) * 3)
@@ -82,24 +86,17 @@ class UnitRanks:
                 end - start > 1,
             )
 
-    def _forms(self, tensors: list[Floats]) -> list[Floats]:
-        """The cubic form of each tensor for every resample, (resamples,) each."""
+    def _form(self, tensor: Floats) -> Floats:
+        """The tensor's cubic form in the weights of every resample, (resamples,)."""
         units, resamples = self._weights.shape
-        first, second = np.triu_indices(units)
-        flat = []
-        for tensor in tensors:
-            both = tensor + tensor.transpose(0, 2, 1)
-            both[:, range(units), range(units)] /= 2
-            flat.append(_on_grid(both)[:, first, second])
-        factor = np.concatenate(flat)
-        forms = np.empty((len(tensors), resamples))
-        wide = max(16, _VALUES_AT_A_TIME // first.size)
+        gridded = _on_grid(tensor)
+        form = np.empty(resamples)
+        wide = max(1, ONE_THREAD // units**2)
         for start in range(0, resamples, wide):
-            part = slice(start, start + wide)
-            weights = self._weights[:, part].astype(np.float64)
-            pairs = weights.take(first, axis=0) * weights.take(second, axis=0)
-            forms[:, part] = ((factor @ pairs).reshape(len(tensors), units, -1) * weights).sum(axis=1)
-        return list(forms)
+            weights = self._weights[:, start : start + wide].astype(np.float64)
+            once = np.matmul(gridded, weights)
+            form[start : start + wide] = np.einsum("cab,ab,cb->b", once, weights, weights)
+        return form
 
 
 @dataclass(frozen=True)
@@ -129,9 +126,11 @@ def _add_ties(tensor: Floats, piece: Piece) -> None:
 def _add_products(tensor: Floats, unit: Integers, first: Floats, second: Floats) -> None:
     """Add sums over the rows of each unit; rows are sorted by unit."""
     edges = np.searchsorted(unit, np.arange(tensor.shape[0] + 1))
+    most = ONE_THREAD // tensor.shape[0] ** 2
     for index, (start, end) in enumerate(pairwise(edges)):
-        if start < end:
-            tensor[index] += first[start:end].T @ second[start:end]
+        for low in range(start, end, most):
+            part = slice(low, min(low + most, end))
+            tensor[index] += first[part].T @ second[part]
 
 
 def _on_grid(tensor: Floats) -> Floats:

@@ -36,6 +36,10 @@ class Remembering:
             self._remember(index, known)
         return known
 
+    def knows(self, index: int) -> bool:
+        """Whether the checkpoint, or an equal one, was measured."""
+        return self.model(index) in self._known
+
     def model(self, index: int) -> Hashable:
         """Equal for checkpoints that are the same model, as far as their source can tell."""
         return self._checkpoints[index].content or index
@@ -51,12 +55,12 @@ class Remembering:
         """
         new: dict[Hashable, int] = {}
         for index in indexes:
-            if self.model(index) not in self._known:
+            if not self.knows(index):
                 new.setdefault(self.model(index), index)
         measured = self._pool.measure([self._checkpoints[index] for index in new.values()], enough)
         arriving = zip(list(new.values()), measured, strict=False)
         for index in indexes:
-            while self.model(index) not in self._known:
+            while not self.knows(index):
                 came = next(arriving, None)
                 if came is None:
                     return

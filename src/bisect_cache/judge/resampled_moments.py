@@ -21,8 +21,11 @@ Counts = NDArray[np.uint8]
 
 # A result keeps at least this share of its digits on the grid, or it is worked out again: 2**-30 is about 1e-9.
 _KEPT = 2.0**30
-# So small a product stays on one thread in OpenBLAS: threads of ours, one for each model, do not wait for its pool.
-_PRODUCT = 1 << 18
+# Products of matrices of fewer multiplications than this stay on the caller's thread in OpenBLAS (its limits are 2**18,
+# and a tenth less for a matrix with itself). Larger ones would make threads of ours, one for each model, fight with
+# OpenBLAS's for the same cores: measured, up to a hundred times slower on a busy machine.
+ONE_THREAD = 230_000
+_UNITS_AT_A_TIME = 1024
 _HELD_BYTES = 16 << 20
 _VALUES_AT_A_TIME = 1 << 20
 
@@ -50,17 +53,18 @@ class MomentResampler:
     """What depends on the target and the resamples alone."""
 
     def __init__(self, target: Floats, unit: NDArray[np.int64], weights: Counts) -> None:
-        """Take the target (N,), the unit of each row (N,), and ``weights`` (units, resamples)."""
+        """Take the target (N,), the unit of each row (N,), and ``weights`` (resamples, units)."""
         self._unit, self._weights = unit, weights
-        self._sizes = np.bincount(unit, minlength=weights.shape[0]).astype(np.float64)
-        self._held = _as_factor(weights) if weights.size * 8 <= _HELD_BYTES else None
+        self._sizes = np.bincount(unit, minlength=weights.shape[1]).astype(np.float64)
+        self._held = weights.astype(np.float64) if weights.size * 8 <= _HELD_BYTES else None
         self._target = target
         self._scale = power_above(target)
         scaled = target / self._scale
         self._centred = scaled - np.sort(scaled)[target.size // 2]
-        (self.rows,) = self._sums(self._sizes[None])
+        (self.rows,) = self._sums(self._sizes[None])[0]
         """How many rows each resample has, (resamples,)."""
-        self._spread = self._spreads(self._pair(self._centred, self._centred)).first
+        pair = self._pair(self._centred, self._centred)
+        self._spread = self._spreads(pair, *self._sums(self._per_unit(pair))).first
 
     def metrics(self, predictions: Floats, median: float) -> dict[str, Floats]:
         """PLCC, RMSE and mapped RMSE of every resample; what is undefined may be any number or NaN.
@@ -75,13 +79,17 @@ class MomentResampler:
             # it, so that sum y^2 - (sum x y)^2 / sum x^2 loses no digits when predictions are nearly perfect.
             rest = self._centred - slope * centred
             rest -= math.fsum(self._unit_sums(rest)) / rest.size
-            x = self._spreads(self._pair(centred, rest))
+            pair = self._pair(centred, rest)
+            squares, error_scale = self._squared_errors(predictions, scale)
+            sums, lost = self._sums(np.vstack([self._per_unit(pair), squares]))
+            x = self._spreads(pair, sums, lost)
             product = x.product + slope * x.first
             left = np.maximum(0.0, x.second - x.product * x.product / x.first)
             left = np.where(product > 0, left, self._spread)
+            squared = self._squares(squares, sums[-1], lost[-1])
             return {
                 "plcc": np.clip(product / np.sqrt(x.first * self._spread), -1.0, 1.0),
-                "rmse": self._rmse(predictions, scale),
+                "rmse": np.sqrt(squared / self.rows) * error_scale[0] * error_scale[1],
                 "rmse_mapped": np.where(self.rows > 2, self._scale * np.sqrt(left / (self.rows - 2)), np.nan),
             }
 
@@ -95,19 +103,19 @@ class MomentResampler:
         slope = product / spread if spread > 0 else 0.0
         return slope if math.isfinite(slope) else 0.0
 
-    def _rmse(self, predictions: Floats, scale: float) -> Floats:
+    def _squared_errors(self, predictions: Floats, scale: float) -> tuple[Floats, tuple[float, float]]:
+        """Sums per unit (units,) of squared errors, and the two factors whose product is the unit of an error."""
         # The larger scale of both, and then the error's own: neither a difference nor a square leaves float64.
         common = max(scale, self._scale)
         error = predictions / common - self._target / common
         own = power_above(error)
         error /= own
-        squares = self._unit_sums(error * error)
-        gridded, lost = _on_grid(squares[None])
-        (sums,) = self._sums(gridded)
-        again = np.flatnonzero(sums < lost[0] * _KEPT)
-        for part in self._parts(again):
-            sums[part] = (self._weights[:, part] * squares[:, None]).sum(axis=0)
-        return np.sqrt(sums / self.rows) * own * common
+        return self._unit_sums(error * error), (own, common)
+
+    def _squares(self, per_unit: Floats, sums: Floats, lost: float) -> Floats:
+        for part in self._parts(np.flatnonzero(sums < lost * _KEPT)):
+            sums[part] = (self._weights[part].T * per_unit[:, None]).sum(axis=0)
+        return sums
 
     def _unit_sums(self, values: Floats) -> Floats:
         # bincount adds one value after the other: the same on every CPU, which np.sum is not.
@@ -121,19 +129,13 @@ class MomentResampler:
         a, b = first - means[0][self._unit], second - means[1][self._unit]
         return UnitPair(*means, self._unit_sums(a * a), self._unit_sums(a * b), self._unit_sums(b * b))
 
-    def _spreads(self, pair: UnitPair) -> Spreads:
+    def _per_unit(self, pair: UnitPair) -> Floats:
+        """Sums, squares and products of every unit, (5, units)."""
         first, second = self._sizes * pair.first, self._sizes * pair.second
-        per_unit = np.stack(
-            [
-                first,
-                second,
-                pair.first_within + first * pair.first,
-                pair.product_within + first * pair.second,
-                pair.second_within + second * pair.second,
-            ]
-        )
-        gridded, lost = _on_grid(per_unit)
-        sums = self._sums(gridded)
+        squares = pair.first_within + first * pair.first, pair.second_within + second * pair.second
+        return np.stack([first, second, squares[0], pair.product_within + first * pair.second, squares[1]])
+
+    def _spreads(self, pair: UnitPair, sums: Floats, lost: Floats) -> Spreads:
         found = Spreads(
             sums[2] - sums[0] * sums[0] / self.rows,
             sums[3] - sums[0] * sums[1] / self.rows,
@@ -150,7 +152,7 @@ class MomentResampler:
 
         A sum over the first axis adds row by row, so this too is the same on every CPU.
         """
-        weights = self._weights[:, resamples].astype(np.float64)
+        weights = self._weights[resamples].T.astype(np.float64, order="C")
         sizes, rows = weights * self._sizes[:, None], self.rows[resamples]
         first = pair.first[:, None] - (sizes * pair.first[:, None]).sum(axis=0) / rows
         second = pair.second[:, None] - (sizes * pair.second[:, None]).sum(axis=0) / rows
@@ -164,26 +166,25 @@ class MomentResampler:
         size = max(1, _VALUES_AT_A_TIME // self._sizes.size)
         return [resamples[start : start + size] for start in range(0, resamples.size, size)]
 
-    def _sums(self, per_unit: Floats) -> Floats:
-        """Sums (k, resamples) of ``per_unit`` (k, units) over every resample."""
-        resamples = self._weights.shape[1]
-        factor = np.ascontiguousarray(per_unit.T)
-        sums = np.empty((resamples, per_unit.shape[0]))
-        size = max(1, _PRODUCT // factor.size)
-        for start in range(0, resamples, size):
-            part = slice(start, start + size)
-            weights = self._held[part] if self._held is not None else _as_factor(self._weights[:, part])
-            np.matmul(weights, factor, out=sums[part])
-        return np.ascontiguousarray(sums.T)
+    def _sums(self, per_unit: Floats) -> tuple[Floats, Floats]:
+        """Sums (k, resamples) of ``per_unit`` (k, units) over every resample, and what each may lose, (k,)."""
+        gridded, lost = _on_grid(per_unit)
+        # Two columns at least: a product with a single vector has a limit of its own, and a low one.
+        factor = np.ascontiguousarray(np.resize(gridded, (max(2, per_unit.shape[0]), per_unit.shape[1])).T)
+        sums = np.zeros((self._weights.shape[0], factor.shape[1]))
+        deep = min(factor.shape[0], _UNITS_AT_A_TIME)
+        size = max(1, ONE_THREAD // (deep * factor.shape[1]))
+        for start in range(0, sums.shape[0], size):
+            for low in range(0, factor.shape[0], deep):
+                part = slice(start, start + size), slice(low, low + deep)
+                weights = self._weights[part].astype(np.float64) if self._held is None else self._held[part]
+                sums[part[0]] += weights @ factor[part[1]]
+        return np.ascontiguousarray(sums.T[: per_unit.shape[0]]), lost
 
 
 def power_above(values: Floats) -> float:
     """The smallest power of two that no magnitude exceeds, as ``metrics.py`` scales; 1 where all are 0."""
     return math.ldexp(1.0, min(1023, math.frexp(max(float(values.max()), -float(values.min())))[1]))
-
-
-def _as_factor(weights: Counts) -> Floats:
-    return np.ascontiguousarray(weights.T, np.float64)
 
 
 def _on_grid(per_unit: Floats) -> tuple[Floats, Floats]:

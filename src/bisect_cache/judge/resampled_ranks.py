@@ -20,10 +20,12 @@ Integers = NDArray[np.int64]
 Unsigned = NDArray[np.unsignedinteger[Any]]
 
 # Blocks of resamples, so that the few arrays of a block stay in a core's own cache.
-_BLOCK_BYTES = 512 << 10
+_BLOCK_BYTES = 1 << 20
+_FEWEST_LINES = 3
 # np.cumsum goes down one column after the other. A row that is an odd number of cache lines long spreads a column
 # over all of the cache; one of 2,048 bytes makes the same sum 12 times slower.
 _LINE_BYTES = 64
+_ROWS_AT_A_TIME = 1024
 _HELD_BYTES = 64 << 20
 _SIGNED: dict[Any, Any] = {np.uint32: np.int32, np.uint64: np.int64}
 
@@ -79,80 +81,100 @@ def srocc(sums: RankSums, target_cubes: Floats, rows: Floats) -> Floats:
 
 
 class RowRanks:
-    """What depends on the target and the resamples alone; rows are in the target's order."""
+    """What depends on the target and the resamples alone. Rows are sorted by the target."""
 
     def __init__(self, target: Ordering, unit: Integers, weights: Counts, rows: Floats) -> None:
-        """Take the target's order, the unit of each row (N,), weights (units, resamples) and rows (resamples,)."""
-        self._unit, self._weights, self._rows = unit, weights, rows.astype(np.uint64)
+        """Take the unit of each row (N,), weights (resamples, units), and how many rows each resample has."""
+        self._target, self._unit = target, unit
+        # A last unit that is in no resample: sums begin with it.
+        self._weights = np.zeros((weights.shape[1] + 1, rows.size), np.uint8)
+        self._weights[:-1] = weights.T
         self._dtype: type[np.unsignedinteger[Any]] = np.uint32 if int(rows.max()) ** 3 < 2**32 else np.uint64
+        self._rows = rows.astype(self._dtype)
         lines = _BLOCK_BYTES // (unit.size * _LINE_BYTES)
-        self._columns = (max(0, lines - 1) // 2 * 2 + 1) * _LINE_BYTES // np.dtype(self._dtype).itemsize
+        self._columns = ((max(_FEWEST_LINES, lines) - 1) // 2 * 2 + 1) * _LINE_BYTES // np.dtype(self._dtype).itemsize
         self._parts = [slice(start, start + self._columns) for start in range(0, rows.size, self._columns)]
-        self._untied_cubes = untied_cubes(np.bincount(unit, minlength=weights.shape[0]), weights)
-        self._target = target
-        self.target_cubes = np.concatenate(
-            [self._cubes(target, self._running(target, part), part) for part in self._parts]
-        )
-        fits = unit.size * rows.size * np.dtype(self._dtype).itemsize <= _HELD_BYTES
-        self._held = [self._target_ranks(part) for part in self._parts] if fits else None
+        self._untied_cubes = untied_cubes(unit, weights)
+        work = self._scratch()
+        self.target_cubes = np.empty(rows.size)
+        for part in self._parts:
+            self.target_cubes[part] = self._cubes(target, self._running(self._steps(target), part, work), part)
+        held = rows.size * unit.size * np.dtype(self._dtype).itemsize <= _HELD_BYTES
+        self._held = [self._target_ranks(part, self._scratch()) for part in self._parts] if held else None
 
     def sums(self, predictions: Ordering) -> RankSums:
         """Of predictions in this order."""
-        products, cubes = [], []
+        sums = RankSums(np.empty(self._rows.size), np.empty(self._rows.size))
+        steps, work = self._steps(predictions), self._scratch()
+        target_work = work if self._held is not None else self._scratch()
         for index, part in enumerate(self._parts):
-            target = self._held[index] if self._held is not None else self._target_ranks(part)
-            running = self._running(predictions, part)
-            cubes.append(self._cubes(predictions, running, part))
+            target = self._held[index] if self._held is not None else self._target_ranks(part, target_work)
+            running = self._running(steps, part, work)
+            sums.cubes[part] = self._cubes(predictions, running, part)
             # The target's ranks add up to 0, so this side need not be centred.
-            ranks = _before_and_after(predictions, running)
-            product = np.einsum("ij,ij->j", ranks, target.take(predictions.order, axis=0))
-            products.append(product[: self._rows[part].size].view(_SIGNED[self._dtype]).astype(np.float64))
-        return RankSums(np.concatenate(products), np.concatenate(cubes))
+            ranks = _before_and_after(predictions, running, work.ranks)
+            against = target.take(predictions.order, axis=0, out=work.running[1:], mode="clip")
+            product = np.einsum("ij,ij->j", ranks, against)[: sums.cubes[part].size]
+            sums.product[part] = product.view(_SIGNED[self._dtype])
+        return sums
 
-    def _target_ranks(self, part: slice) -> Unsigned:
-        """Doubled and centred midranks times weights, (N, resamples of the part), in the order of the rows."""
-        ranks = _before_and_after(self._target, self._running(self._target, part))
-        ranks[:, : self._rows[part].size] -= self._rows[part].astype(self._dtype)
-        product = np.empty_like(ranks)
-        product[self._target.order] = ranks * self._part_weights(part).take(self._unit[self._target.order], axis=0)
-        return product
+    def _scratch(self) -> Scratch:
+        rows = self._unit.size
+        return Scratch(
+            np.zeros((self._weights.shape[0], self._columns), self._dtype),
+            np.empty((rows + 1, self._columns), self._dtype),
+            np.empty((rows, self._columns), self._dtype),
+        )
 
-    def _running(self, ordering: Ordering, part: slice) -> Unsigned:
-        """How many rows precede each place in the order, (N + 1, columns); columns beyond the last resample are 0."""
-        weights = self._part_weights(part)
-        running = weights.take(np.concatenate(([-1], self._unit[ordering.order])), axis=0)
-        return np.cumsum(running, axis=0, out=running)
+    def _target_ranks(self, part: slice, work: Scratch) -> Unsigned:
+        """Doubled and centred midranks times weights, (N, columns)."""
+        running = self._running(self._steps(self._target), part, work)
+        ranks = _before_and_after(self._target, running, work.ranks)
+        ranks -= running[-1]
+        for low in range(0, ranks.shape[0], _ROWS_AT_A_TIME):
+            here = ranks[low : low + _ROWS_AT_A_TIME]
+            here *= np.diff(running[low : low + here.shape[0] + 1], axis=0)  # the weights again
+        return ranks
 
-    def _part_weights(self, part: slice) -> Unsigned:
-        """Weights (units + 1, columns), the last row 0."""
-        weights = np.zeros((self._weights.shape[0] + 1, self._columns), self._dtype)
-        here = self._weights[:, part]
-        weights[:-1, : here.shape[1]] = here
-        return weights
+    def _steps(self, ordering: Ordering) -> Integers:
+        return np.concatenate(([self._weights.shape[0] - 1], self._unit[ordering.order]))
+
+    def _running(self, steps: Integers, part: slice, work: Scratch) -> Unsigned:
+        """How many rows precede each place in the order, (N + 1, columns); columns beyond the last resample are idle."""
+        weights = self._weights[:, part]
+        work.weights[:, : weights.shape[1]] = weights
+        work.weights.take(steps, axis=0, out=work.running, mode="clip")
+        return np.cumsum(work.running, axis=0, out=work.running)
 
     def _cubes(self, ordering: Ordering, running: Unsigned, part: slice) -> Floats:
         if not ordering.tied:
             return self._untied_cubes[part]
-        at_edges = running.take(ordering.edges, axis=0)
-        sizes = at_edges[1:] - at_edges[:-1]
+        sizes = np.diff(running.take(ordering.edges, axis=0), axis=0)
         return np.einsum("ij,ij,ij->j", sizes, sizes, sizes)[: self._rows[part].size].astype(np.float64)
 
 
-def untied_cubes(sizes: Integers, weights: Counts) -> Floats:
-    """Of each resample, the sum of the cubes of how often each row is in it; ``sizes`` (units,) of each unit.
+@dataclass(frozen=True)
+class Scratch:
+    """Arrays of one call, used again for each block of resamples: fresh memory costs more than the sums."""
 
-    Cubes of small integers: every product and every partial sum is exact, whatever adds them up.
-    """
-    cubes = np.arange(256, dtype=np.float64) ** 3
-    parts = (slice(start, start + 64) for start in range(0, weights.shape[1], 64))
-    return np.concatenate([sizes @ cubes[weights[:, part]] for part in parts])
+    weights: Unsigned
+    running: Unsigned
+    ranks: Unsigned
 
 
-def _before_and_after(ordering: Ordering, running: Unsigned) -> Unsigned:
-    """Rows before a row's ties plus rows up to and with them, (N, resamples of a part): twice its midrank, less 1."""
+def untied_cubes(unit: Integers, weights: Counts) -> Floats:
+    """Of each resample, the sum over rows of the cube of how often the row is in it, (resamples,), exactly."""
+    sizes = np.bincount(unit, minlength=weights.shape[1])
+    cubes = np.arange(256) ** 3
+    return np.array([sizes @ cubes[of_resample] for of_resample in weights], np.float64)
+
+
+def _before_and_after(ordering: Ordering, running: Unsigned, out: Unsigned) -> Unsigned:
+    """Rows before a row's ties plus rows up to and with them, (N, columns): twice its midrank, less 1."""
     if not ordering.tied:
-        return running[: ordering.order.size] + running[1 : ordering.order.size + 1]
+        return np.add(running[:-1], running[1:], out=out)
     starts, ends = ordering.bounds()
-    both = running.take(starts, axis=0)
-    both += running.take(ends, axis=0)
-    return both
+    running.take(starts, axis=0, out=out, mode="clip")
+    for low in range(0, ends.size, _ROWS_AT_A_TIME):
+        out[low : low + _ROWS_AT_A_TIME] += running.take(ends[low : low + _ROWS_AT_A_TIME], axis=0)
+    return out

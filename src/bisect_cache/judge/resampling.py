@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bisect_cache.judge.rank_tensors import UnitRanks
 from bisect_cache.judge.resampled_moments import MomentResampler
-from bisect_cache.judge.resampled_ranks import RowRanks, ordering, srocc
+from bisect_cache.judge.resampled_ranks import Ordering, RowRanks, ordering, srocc
 from bisect_cache.judge.thresholds import METRIC_NAMES
 
 # 64 groups leave 63 degrees of freedom: an interval is 2% wider than with any number of them.
@@ -75,13 +75,17 @@ class Resampler:
     def __init__(self, target: NDArray[Any], draws: Draws) -> None:
         """Work out all that depends on the target (N,) alone: any float dtype, finite."""
         values = target.astype(np.float64)
-        self._moments = MomentResampler(values, draws.unit_of_row, draws.weights.T)
-        self._rows = self._moments.rows
         order = ordering(values)
+        # From here on rows are sorted by the target.
+        self._by_target = order.order
+        target_order = Ordering(np.arange(values.size), order.edges)
+        unit = draws.unit_of_row[self._by_target]
+        self._moments = MomentResampler(values[self._by_target], unit, draws.weights)
+        self._rows = self._moments.rows
         if _row_seconds(values.size, draws.resamples) <= _unit_seconds(values.size, draws.units, draws.resamples):
-            self._ranks: RowRanks | UnitRanks = RowRanks(order, draws.unit_of_row, draws.weights.T, self._rows)
+            self._ranks: RowRanks | UnitRanks = RowRanks(target_order, unit, draws.weights, self._rows)
         else:
-            self._ranks = UnitRanks(order, draws.unit_of_row, draws.weights.T)
+            self._ranks = UnitRanks(target_order, unit, draws.weights)
 
     def distributions(self, predictions: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
         """Every metric of ``predictions`` (N,), any float dtype, finite: by its name, (resamples,).
@@ -89,7 +93,7 @@ class Resampler:
         NaN where a resample leaves it undefined: its predictions or its targets are all equal, or for the mapped
         RMSE there are not more than two rows.
         """
-        values = predictions.astype(np.float64)
+        values = predictions.astype(np.float64)[self._by_target]
         order = ordering(values)
         found = self._moments.metrics(values, float(values[order.order[values.size // 2]]))
         found["srocc"] = srocc(self._ranks.sums(order), self._ranks.target_cubes, self._rows)
@@ -121,14 +125,12 @@ def _dealt(units: int, stream: np.random.PCG64) -> NDArray[np.int64]:
 
 def _weights(units: int, resamples: int, stream: np.random.PCG64) -> NDArray[np.uint8]:
     """Weights (resamples, units). More than 255 times one unit of 256 or more: less likely than 10^-500."""
-    # By unit in memory: ranks gather the resamples of a unit.
-    weights = np.empty((units, resamples), np.uint8)
+    weights = np.empty((resamples, units), np.uint8)
     size = max(1, _DRAWN_AT_A_TIME // units)
     for start in range(0, resamples, size):
-        count = min(size, resamples - start)
-        high = stream.random_raw(count * units) >> np.uint64(32)
-        drawn = (high * np.uint64(units) >> np.uint64(32)).astype(np.int64).reshape(count, units)
-        drawn += np.arange(count)[:, None] * units
-        times = np.bincount(drawn.reshape(-1), minlength=count * units)
-        weights[:, start : start + count] = times.reshape(count, units).T
-    return weights.T
+        part = weights[start : start + size]
+        high = stream.random_raw(part.size) >> np.uint64(32)
+        drawn = (high * np.uint64(units) >> np.uint64(32)).astype(np.int64).reshape(part.shape)
+        drawn += np.arange(part.shape[0])[:, None] * units
+        part[:] = np.bincount(drawn.reshape(-1), minlength=part.size).reshape(part.shape)
+    return weights

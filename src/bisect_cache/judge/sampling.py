@@ -1,27 +1,13 @@
-"""How resamples are drawn, in words that a report can keep."""
+"""How resamples were drawn, in words that a report can keep."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-DEFAULT_RESAMPLES = 2000
-DEFAULT_SEED = 20261123
-DEFAULT_CONFIDENCE = 0.95
 Interval = tuple[float, float]
 """Lower and upper end, in the metric's unit."""
-
-
-@dataclass(frozen=True)
-class Resampling:
-    """How resamples are to be drawn."""
-
-    resamples: int = DEFAULT_RESAMPLES
-    """0: none, so there are no intervals, and every threshold is decided by the point."""
-    seed: int = DEFAULT_SEED
-    confidence: float = DEFAULT_CONFIDENCE
 
 
 class Sampling(Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
-from bisect_cache.judge.thresholds import METRIC_NAMES, BadThreshold, Threshold, parse_thresholds
-from bisect_cache.report.structs import BisectReport
+from bisect_cache.judge.thresholds import METRIC_NAMES, Threshold
+from bisect_cache.report.limits import Limit, limits_of, understood
+from bisect_cache.report.structs import BisectReport, Step
 
 _NUMBERED = 20
 """Models that have a label each; more than these stand on an axis of numbers."""
 _POINTS = 250
 """Points of a line; where there are more models, each point is the worst of its neighbours."""
-_MOST_THRESHOLDS = 100
+_MOST_LINES = 2
+"""Thresholds that have a line."""
 _LONGEST, _LARGEST = 1_000_000, 1e9
 """An index and a value beyond which a report is not worth a picture: somebody made it up."""
 _SMALLEST = 1e-9
@@ -52,19 +54,30 @@ class Course:
     indexes: tuple[int, ...]
     labels: tuple[str, ...]
     values: tuple[float, ...]
-    limits: tuple[Threshold, ...]
+    limits: tuple[Limit, ...]
     first_bad: int | None
+    uncertain: frozenset[int]
+    """Indexes of models that are neither good nor bad beyond doubt."""
 
     @property
     def worst_is_high(self) -> bool:
         """Whether high values are the bad ones."""
-        return any(limit.operator.startswith("<") for limit in self.limits)
+        return any(not limit.threshold.least for limit in self.limits)
+
+    @property
+    def lines(self) -> tuple[Limit, ...]:
+        """Limits that can be drawn as a line: each at one number for all models, and no number twice."""
+        bounds: dict[float, Limit] = {}
+        for limit in self.limits:
+            if limit.bound is not None and abs(limit.bound) <= _LARGEST:
+                bounds.setdefault(limit.bound, limit)
+        return tuple(bounds.values())[:_MOST_LINES]
 
 
 def course(report: BisectReport) -> Course | None:
     """The metric that decided, over the models that have it; None where no two models do."""
-    thresholds = understood(report.thresholds)
-    metric = _deciding(report, thresholds)
+    limits = limits_of(report)
+    metric = _deciding(report, [limit.threshold for limit in limits])
     steps = {step.index: step for step in report.steps if math.isfinite(step.metrics.get(metric, math.nan))}
     if len(steps) < 2:
         return None
@@ -74,8 +87,9 @@ def course(report: BisectReport) -> Course | None:
         tuple(step.index for step in shown),
         tuple(step.label for step in shown),
         tuple(step.metrics[metric] for step in shown),
-        tuple(threshold for threshold in thresholds if threshold.metric == metric),
+        tuple(limit for limit in limits if limit.metric == metric),
         report.first_bad.index if report.first_bad else None,
+        frozenset(step.index for step in shown if step.verdict == "uncertain"),
     )
 
 
@@ -85,7 +99,7 @@ def chart(report: BisectReport) -> str | None:
     if drawn is None or drawn.indexes[-1] > _LONGEST or max(map(abs, drawn.values)) > _LARGEST:
         return None
     axis, values = _axis(drawn)
-    limits = [limit.number for limit in drawn.limits if abs(limit.number) <= _LARGEST][:2]
+    limits = [limit.bound for limit in drawn.lines if limit.bound is not None]
     low, high = _range([*drawn.values, *limits])
     lines = [
         f"%%{{init: {json.dumps(_LOOK)}}}%%",
@@ -118,26 +132,26 @@ def metric_name(metric: str) -> str:
     return "mapped RMSE" if metric == "rmse_mapped" else metric.upper()
 
 
-def understood(thresholds: Sequence[str]) -> list[Threshold]:
-    """Those of a report's thresholds that compare a metric with a number."""
-    understood: list[Threshold] = []
-    for line in thresholds[:_MOST_THRESHOLDS]:
-        try:
-            understood.extend(parse_thresholds([line]))
-        except BadThreshold:
-            continue
-    return understood
-
-
 def _deciding(report: BisectReport, thresholds: Sequence[Threshold]) -> str:
-    """The metric whose threshold the first bad model does not hold; without one, the first that is asked for."""
-    bad = report.first_bad.index if report.first_bad else None
+    """The metric whose threshold the first bad model does not hold, or that leaves a candidate in doubt.
+
+    Without one, the first that is asked for.
+    """
+    blamed = {facts.index for facts in ([report.first_bad] if report.first_bad else report.candidates)}
     for step in report.steps:
-        if step.index == bad:
-            for threshold in thresholds:
-                if threshold.metric in step.metrics and not threshold.holds(step.metrics):
-                    return threshold.metric
+        if step.index in blamed:
+            for metric in _against(step, thresholds):
+                if metric in step.metrics:
+                    return metric
     return thresholds[0].metric if thresholds else METRIC_NAMES[0]
+
+
+def _against(step: Step, thresholds: Sequence[Threshold]) -> list[str]:
+    """The metrics whose thresholds ``step`` does not hold; where the report does not say, by its values."""
+    if step.thresholds:
+        return [one.metric for one in understood([one.threshold for one in step.thresholds if one.verdict != "good"])]
+    absolute = [one for one in thresholds if one.reference is None and one.metric in step.metrics]
+    return [one.metric for one in absolute if not one.holds(step.metrics[one.metric])]
 
 
 def _axis(drawn: Course) -> tuple[str, list[float]]:
@@ -202,7 +216,8 @@ def _harmless(label: str) -> str:
 
 
 def _marked(label: str, drawn: Course, place: int) -> str:
-    return f"✗ {label}" if drawn.indexes[place] == drawn.first_bad else label
+    index = drawn.indexes[place]
+    return f"✗ {label}" if index == drawn.first_bad else f"? {label}" if index in drawn.uncertain else label
 
 
 def _wide(text: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bisect_cache.report.sections import check_of, has_failed, leading
-from bisect_cache.report.structs import EXIT_CODES, CacheReport, Report, RunReport, Section
+from bisect_cache.report.structs import EXIT_CODES, BisectReport, CacheReport, Report, RunReport, Section
 
 
 class Headline(NamedTuple):
@@ -28,6 +28,9 @@ HEADLINES = {
 }
 
 
+_PROVEN = Headline("✅", "no regression")
+
+
 def headline(report: Report) -> Headline:
     """Of a whole report."""
     if not isinstance(report, RunReport):
@@ -47,7 +50,13 @@ def section_headline(section: Section) -> Headline:
 def _of_cache(report: CacheReport) -> Headline:
     check = check_of(report)
     if check is None or EXIT_CODES[report.outcome] or not EXIT_CODES[check.outcome]:
-        return HEADLINES[report.outcome]
+        return _of_outcome(report)
     found = HEADLINES[check.outcome]
     words = found.words if check.outcome == "drift" else "the cache could not be checked"
-    return Headline(found.sign, f"{words}; {HEADLINES[report.outcome].words}")
+    return Headline(found.sign, f"{words}; {_of_outcome(report).words}")
+
+
+def _of_outcome(report: CacheReport) -> Headline:
+    """Green has more to say where every model was looked at."""
+    proven = isinstance(report, BisectReport) and report.proven
+    return _PROVEN if proven and report.outcome == "no-regression" else HEADLINES[report.outcome]

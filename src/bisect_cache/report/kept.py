@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bisect_cache.report.structs import BisectReport, Step
@@ -19,7 +19,8 @@ class Gap:
 def kept(report: BisectReport, rows: int) -> list[Step | Gap]:
     """At most ``rows`` steps in the order of the timeline, and a gap wherever some are left out."""
     ordered = sorted(report.steps, key=lambda step: step.index)
-    ranked = sorted(range(len(ordered)), key=lambda place: _rank(ordered[place], report, ordered))
+    rank = _ranking(report, ordered)
+    ranked = sorted(range(len(ordered)), key=lambda place: rank(ordered[place]))
     shown = set(ranked[:rows])
     entries: list[Step | Gap] = []
     left_out: list[Step] = []
@@ -33,18 +34,20 @@ def kept(report: BisectReport, rows: int) -> list[Step | Gap]:
     return entries + _gap(left_out)
 
 
-def _rank(step: Step, report: BisectReport, ordered: Sequence[Step]) -> tuple[int, int, int]:
-    """What stays longest: the pair that the verdict names, then the ends, then what is not good, then what is near."""
+def _ranking(report: BisectReport, ordered: Sequence[Step]) -> Callable[[Step], tuple[int, int, int]]:
+    """What stays longest: the pair that the verdict names, then the ends, then where models turn, then what is not
+    good, then what is near.
+    """
     pair = {facts.index for facts in (report.first_bad, report.last_good) if facts}
-    ends = {ordered[0].index, ordered[-1].index}
+    ends = {step.index for step in (*ordered[:1], *ordered[-1:])}
+    turns = {index for crossing in report.crossings for index in (crossing.before, crossing.after)}
     centre = min(pair, default=0)
-    if step.index in pair:
-        first = 0
-    elif step.index in ends:
-        first = 1
-    else:
-        first = 3 if step.verdict == "good" else 2
-    return first, abs(step.index - centre), step.index
+
+    def rank(step: Step) -> tuple[int, int, int]:
+        kinds = (step.index in pair, step.index in ends, step.index in turns, step.verdict != "good", True)
+        return kinds.index(True), abs(step.index - centre), step.index
+
+    return rank
 
 
 def _gap(left_out: Sequence[Step]) -> list[Step | Gap]:

@@ -10,14 +10,15 @@ from msgspec import Meta, Struct
 from bisect_cache import __version__
 from bisect_cache.cache.drift import CheckOutcome, Finding
 from bisect_cache.cache.manifest import Provenance, Target
+from bisect_cache.crossings import Crossing, Outcome
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.judge.by_content import ContentCompared
+from bisect_cache.judge.choices import Decision, Strategy
 from bisect_cache.judge.deciding import Compared
 from bisect_cache.judge.moved import CONTENTS_SHOWN, ROWS_SHOWN, ContentMoved, RowMoved
 from bisect_cache.judge.sampling import Interval, Sampling
-from bisect_cache.judge.verdict import Decision, Verdict
+from bisect_cache.judge.verdict import Verdict
 from bisect_cache.printable import one_line, printable
-from bisect_cache.search import Crossing, Outcome, Strategy
 
 BisectOutcome = Outcome | Literal["wiring-broke"]
 RunOutcome = BisectOutcome | CheckOutcome

@@ -16,7 +16,7 @@ from bisect_cache.judge.sampling import Sampling
 from bisect_cache.judge.thresholds import Reference
 from bisect_cache.report.reason import reason
 from bisect_cache.report.structs import BaselineFacts, Step
-from bisect_cache.request import BisectRequest, Looking
+from bisect_cache.runs.request import BisectRequest, Looking
 from bisect_cache.search import Found, search
 from bisect_cache.timeline.baseline import find_baseline
 from bisect_cache.timeline.interface import Checkpoint, Timeline
@@ -126,7 +126,8 @@ class _Looks:
         measured = self._measurements.ahead(tuple(needed), enough)
         done: set[int] = set()
         for index in indexes:
-            self._looking(self._points[index].label, len(self._steps))
+            if not self._measurements.knows(index):
+                self._looking(self._points[index].label, len(self._steps))
             while not done.issuperset((*self._neighbour(index), index)):
                 came = next(measured, None)
                 if came is None:

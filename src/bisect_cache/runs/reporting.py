@@ -8,7 +8,6 @@ from functools import partial
 
 from bisect_cache.cache.opened import Cache
 from bisect_cache.judge.measuring import Measuring
-from bisect_cache.looking import Looked
 from bisect_cache.report.environment import environment
 from bisect_cache.report.structs import (
     BisectReport,
@@ -19,7 +18,8 @@ from bisect_cache.report.structs import (
     TimelineFacts,
 )
 from bisect_cache.report.verdict import Judged, bisect_sentence
-from bisect_cache.request import BisectRequest, shown
+from bisect_cache.runs.looking import Looked
+from bisect_cache.runs.request import BisectRequest, shown
 from bisect_cache.timeline.interface import Timeline
 
 

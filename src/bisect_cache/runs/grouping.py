@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bisect_cache.judge.by_content import by_content
 from bisect_cache.judge.judge import CannotScore, Judge
 from bisect_cache.report.structs import GroupsFacts
-from bisect_cache.reporting import Bisected
+from bisect_cache.runs.reporting import Bisected
 from bisect_cache.timeline.interface import Checkpoint
 
 _LARGEST_REPORTED = 2_000

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import glob
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
-from threading import Lock
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bisect_cache.cache.manifest import read_manifest
 from bisect_cache.errors import BisectCacheError, as_said
-from bisect_cache.judge.process import Worker
-from bisect_cache.request import BisectRequest, CheckRequest, Looking, shown
+from bisect_cache.runs.bench import Bench, at_work
+from bisect_cache.runs.request import BisectRequest, CheckRequest, Looking, shown
 from bisect_cache.search import Found
-from bisect_cache.timeline.interface import BadTimeline, Checkpoint, Timeline
-from bisect_cache.timeline.spec import open_timeline
 
 if TYPE_CHECKING:
     from bisect_cache.cache.check import Checked
-    from bisect_cache.cache.opened import Cache
     from bisect_cache.cache.recipes.interface import Progress
-    from bisect_cache.judge.judge import Judge
     from bisect_cache.report.structs import BisectReport, CacheFacts, CheckReport, Explanation
 
 
@@ -34,43 +27,20 @@ def run_bisect(request: BisectRequest, looking: Looking = lambda _label, _before
     Raises ``BisectCacheError`` when nothing could be judged: no cache, no timeline, no worker.
     """
     _refuse_what_contradicts(request)
-    # The worker imports ONNX Runtime while this process imports pyarrow and reads the cache.
-    with Worker(request.limits) as worker:
-        read_manifest(request.folder)  # what is no cache is said before anything else
-        timeline = _timeline(request)
-        from bisect_cache.cache.opened import open_cache
-        from bisect_cache.judge.judge import Judge, Ports, cores
-        from bisect_cache.judge.measuring import Measuring
-        from bisect_cache.judge.pool import Pool
-        from bisect_cache.looking import look
+    with at_work(request) as bench:
         from bisect_cache.report.structs import fit_to_show
-        from bisect_cache.reporting import Bisected, bisect_report
+        from bisect_cache.runs.looking import look
+        from bisect_cache.runs.reporting import Bisected, bisect_report
 
-        cache = open_cache(request.folder)
-        measuring = Measuring(
-            cache.target,
-            cache.target_is,
-            cache.contents,
-            gated=[threshold.metric for threshold in request.thresholds],
-            predicts=request.predicts,
-            resampling=request.resampling,
-        )
-        reading, ports = Lock(), Ports(request.input, request.output)
-        judge = Judge(worker, cache, measuring, ports, reading)
+        looked = look(bench.timeline, bench.pool, request, bench.measuring.sampling, looking)
+        done = Bisected(request, bench.cache, bench.timeline, bench.measuring, looked, bench.judge.onnxruntime)
+        if request.by_content:
+            from bisect_cache.runs.grouping import groups
 
-        def another() -> Judge:
-            return Judge(Worker(request.limits), cache, measuring, ports, reading)
-
-        with Pool(judge, another, request.workers or cores()) as pool:
-            looked = look(timeline, pool, request, measuring.sampling, looking)
-            done = Bisected(request, cache, timeline, measuring, looked, judge.onnxruntime)
-            if request.by_content:
-                from bisect_cache.grouping import groups
-
-                compared, notes = groups(done, judge)
-                done = replace(done, groups=compared, notes=notes)
-            if request.explain:
-                done = replace(done, explanation=_explanation(timeline, cache, judge, looked.found))
+            compared, notes = groups(done, bench.judge)
+            done = replace(done, groups=compared, notes=notes)
+        if request.explain:
+            done = replace(done, explanation=_explanation(bench, looked.found))
     return fit_to_show(bisect_report(done))
 
 
@@ -81,20 +51,36 @@ def run_check(request: CheckRequest, progress: Progress = lambda _done, _total: 
     """
     from bisect_cache.cache.check import check
     from bisect_cache.report.environment import environment
-    from bisect_cache.report.structs import CheckReport, fit_to_show
+    from bisect_cache.report.structs import EXIT_CODES, CheckReport, fit_to_show
     from bisect_cache.report.verdict import check_sentence
 
     checked = check(request.folder, strict=request.strict, source=request.source, progress=progress)
+    contents, detectable = _resolution(request.folder) if not EXIT_CODES[checked.outcome] else (None, {})
     report = CheckReport(
         outcome=checked.outcome,
         verdict=check_sentence(checked),
-        cache=_checked_cache(request.folder, checked),
+        cache=_checked_cache(request.folder, checked, contents),
         regenerated=checked.regenerated,
         findings=checked.findings,
+        detectable=detectable,
         reproduce=request.command,
         environment=environment(),
     )
     return fit_to_show(report)
+
+
+def _resolution(folder: Path) -> tuple[int | None, dict[str, float]]:
+    """How many contents a cache has, and what it can tell from chance; nothing where no model can be judged on it."""
+    from bisect_cache.cache.opened import open_cache
+    from bisect_cache.judge.detecting import detectable_without_models
+    from bisect_cache.judge.measuring import Measuring
+
+    try:
+        cache = open_cache(folder)
+    except BisectCacheError:
+        return None, {}
+    measuring = Measuring(cache.target, cache.target_is, cache.contents)
+    return cache.content_count, dict(detectable_without_models(cache.features, measuring))
 
 
 def broken_bisect(error: Exception, request: BisectRequest) -> BisectReport:
@@ -148,44 +134,21 @@ def _refuse_what_contradicts(request: BisectRequest) -> None:
         raise BadRequest("--decision interval needs resamples: leave --resamples 0 out")
 
 
-def _timeline(request: BisectRequest) -> Timeline:
-    folder = request.folder
-    if request.timeline:
-        timeline = open_timeline(request.timeline)
-    elif any((folder / "models").glob("*.onnx")):
-        timeline = open_timeline([f"files:{glob.escape(str(folder / 'models'))}/*.onnx"])
-        timeline = replace(timeline, source=f"the models of {shown(folder)}")
-    else:
-        raise BadTimeline(
-            f"{folder}: this cache holds no models of its own; name a timeline with --timeline 'files:models/*.onnx' "
-            f"or --timeline registry:FILE"
-        )
-    if request.sidecar is None:
-        return timeline
-    return replace(timeline, checkpoints=tuple(_with_sidecar(point, request.sidecar) for point in timeline.checkpoints))
-
-
-def _with_sidecar(checkpoint: Checkpoint, template: str) -> Checkpoint:
-    if checkpoint.sidecar is not None:
-        return checkpoint
-    stem = PurePosixPath(checkpoint.origin.get("file", checkpoint.label)).stem
-    return replace(checkpoint, sidecar=template.replace("{stem}", stem))
-
-
-def _explanation(timeline: Timeline, cache: Cache, judge: Judge, found: Found) -> Explanation | None:
+def _explanation(bench: Bench, found: Found) -> Explanation | None:
     """What changed where good turned bad; None where it did not, or nobody knows where."""
     if found.first_bad is None or found.last_good is None:
         return None
-    from bisect_cache.explaining import explain
+    from bisect_cache.runs.explaining import explain
 
-    return explain(timeline.checkpoints[found.last_good], timeline.checkpoints[found.first_bad], cache, judge)
+    points = bench.timeline.checkpoints
+    return explain(points[found.last_good], points[found.first_bad], bench.cache, bench.judge)
 
 
-def _checked_cache(folder: Path, checked: Checked) -> CacheFacts | None:
+def _checked_cache(folder: Path, checked: Checked, contents: int | None) -> CacheFacts | None:
     from bisect_cache.report.structs import CacheFacts
 
     if checked.rows is None or checked.fingerprint is None:
         return None
     provenance = checked.manifest.provenance if checked.manifest else "synthetic"
     target = checked.manifest.target if checked.manifest else None
-    return CacheFacts(shown(folder), provenance, checked.rows, None, checked.fingerprint, target)
+    return CacheFacts(shown(folder), provenance, checked.rows, contents, checked.fingerprint, target)

@@ -7,15 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bisect_cache.judge.choices import (
+    DEFAULT_BUDGET,
+    DEFAULT_CONFIDENCE,
+    DEFAULT_RESAMPLES,
+    DEFAULT_SEED,
+    Decision,
+    Predicts,
+    Resampling,
+    Strategy,
+)
 from bisect_cache.judge.process import Limits
-from bisect_cache.judge.sampling import DEFAULT_CONFIDENCE, DEFAULT_RESAMPLES, DEFAULT_SEED, Resampling
 from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, Threshold, parse_thresholds
-from bisect_cache.judge.verdict import Decision, Predicts
-from bisect_cache.search import Strategy
 
-EMBEDDED = Path(__file__).parent / "cache" / "embedded"
+EMBEDDED = Path(__file__).parents[1] / "cache" / "embedded"
 """The synthetic cache that ships inside the package: recipe ``research-0001``."""
-DEFAULT_BUDGET = 10.0
 Looking = Callable[[str, int], None]
 """Told (label, how many were looked at before) when a model is about to be judged."""
 
