@@ -8,18 +8,24 @@ from typing import Any, get_args
 from hypothesis import strategies as st
 
 from bisect_cache.cache.drift import CheckOutcome, Finding, Kind, Severity
+from bisect_cache.cache.manifest import Direction, Target
+from bisect_cache.judge.by_content import ContentCompared
+from bisect_cache.judge.deciding import Compared
 from bisect_cache.judge.moved import ContentMoved, RowMoved
 from bisect_cache.judge.thresholds import METRIC_NAMES
-from bisect_cache.judge.verdict import Verdict
+from bisect_cache.judge.sampling import Sampling
+from bisect_cache.judge.verdict import Decision, Verdict
 from bisect_cache.report.history import Night
 from bisect_cache.report.marker import marker, run_marker
 from bisect_cache.report.occasion import Occasion
 from bisect_cache.report.structs import (
+    BaselineFacts,
     BisectReport,
     CacheFacts,
     CheckpointFacts,
     CheckReport,
     Explanation,
+    GroupsFacts,
     RunReport,
     Section,
     Step,
@@ -27,7 +33,7 @@ from bisect_cache.report.structs import (
     decode_report,
     encode_report,
 )
-from bisect_cache.search import Crossing, Outcome
+from bisect_cache.search import Crossing, Outcome, Strategy
 
 BISECT_OUTCOMES = (*get_args(Outcome), "wiring-broke")
 CHECK_OUTCOMES = get_args(CheckOutcome)
@@ -75,10 +81,14 @@ NAMES = st.one_of(
 _few = {"max_size": 3}
 _indexes = st.one_of(st.integers(0, 9), st.integers(0, 2**70))
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-_metrics = st.dictionaries(st.sampled_from([*METRIC_NAMES, "PLCC", "odd|metric"]), NUMBERS, max_size=4)
+_metric_names = st.sampled_from([*METRIC_NAMES, "PLCC", "odd|metric"])
+_intervals = st.tuples(NUMBERS, NUMBERS)
+_verdicts = st.sampled_from(get_args(Verdict))
+_metrics = st.dictionaries(_metric_names, NUMBERS, max_size=4)
 _origins = st.dictionaries(st.sampled_from(["file", "version", *HOSTILE[:6]]), NAMES, **_few)
 _thresholds = st.sampled_from(
     ["plcc >= 0.85", "srocc>0.8", "rmse <= 2", "rmse_mapped < -1e300", "PLCC > 1e9", "", "|", "plcc >= nan", "x" * 3000]
+    + ["plcc >= baseline - 0.02", "rmse <= baseline * 1e308", "srocc > previous", "PLCC >= BASELINE + 1e9"]
 )
 
 
@@ -86,17 +96,21 @@ def _tuples(of: st.SearchStrategy[Any], most: int = 3) -> st.SearchStrategy[tupl
     return st.lists(of, max_size=most).map(tuple)
 
 
+_compared = st.builds(
+    Compared, _thresholds | NAMES, NUMBERS, st.none() | _intervals, _verdicts, times=st.none() | NUMBERS
+)
 _steps = st.builds(
     Step,
     index=_indexes,
     label=NAMES,
-    verdict=st.sampled_from(get_args(Verdict)),
+    verdict=_verdicts,
     metrics=_metrics,
-    intervals=st.just({}),
+    intervals=st.dictionaries(_metric_names, _intervals, max_size=4),
     reason=st.none() | NAMES,
     seconds=NUMBERS,
     notes=_tuples(NAMES, 2),
     origin=_origins,
+    thresholds=_tuples(_compared),
 )
 _facts = st.builds(CheckpointFacts, _indexes, NAMES, _origins)
 _caches = st.builds(
@@ -106,6 +120,7 @@ _caches = st.builds(
     rows=_indexes,
     contents=st.none() | _indexes,
     fingerprint=NAMES,
+    target=st.none() | st.builds(Target, NAMES, st.sampled_from(get_args(Direction)), st.none() | _intervals),
 )
 _commands = st.sampled_from(
     ["bisect-cache bisect --cache c", "bisect-cache check 'a b'", "rm -rf /", "bisect-cache bisect '", *HOSTILE]
@@ -120,8 +135,39 @@ CHECKS = st.builds(
     cache=st.none() | _caches,
     regenerated=st.booleans(),
     findings=_tuples(_findings),
+    detectable=_metrics,
     reproduce=_commands,
     environment=_environments,
+)
+_probabilities = st.floats(0, 1)
+_groups = st.builds(
+    GroupsFacts,
+    NAMES,
+    NAMES,
+    _tuples(
+        st.builds(
+            ContentCompared,
+            content=NAMES,
+            rows=_indexes,
+            metric=NAMES | _metric_names,
+            before=NUMBERS,
+            after=NUMBERS,
+            interval=st.none() | _intervals,
+            p=_probabilities,
+            adjusted=_probabilities,
+            worse=st.booleans(),
+        )
+    ),
+    _indexes,
+)
+_samplings = st.builds(
+    Sampling,
+    resamples=st.integers(1, 2**70),
+    seed=st.integers(),
+    confidence=NUMBERS,
+    by=st.sampled_from(["content", "row"]),
+    units=st.integers(1, 2**70),
+    grouped=st.booleans(),
 )
 _explanations = st.builds(
     Explanation,
@@ -140,10 +186,17 @@ BISECTS = st.builds(
     evaluations=_indexes,
     first_bad=st.none() | _facts,
     last_good=st.none() | _facts,
-    candidates=_tuples(_facts, 1),
-    crossings=_tuples(st.builds(Crossing, st.sampled_from(["regression", "recovery"]), _indexes, _indexes), 1),
+    candidates=_tuples(_facts, 2),
+    crossings=_tuples(st.builds(Crossing, st.sampled_from(["regression", "recovery"]), _indexes, _indexes)),
     steps=_tuples(_steps, 6),
     notes=_tuples(NAMES),
+    strategy=st.sampled_from(get_args(Strategy)),
+    proven=st.booleans(),
+    decision=st.sampled_from(get_args(Decision)),
+    baseline=st.none() | st.builds(BaselineFacts, st.none() | _indexes, NAMES, _origins, _metrics),
+    sampling=st.none() | _samplings,
+    detectable=_metrics,
+    groups=_tuples(_groups),
     explanation=st.none() | _explanations,
     check=st.none() | CHECKS,
     reproduce=_commands,

@@ -195,7 +195,7 @@ def step(index: int, verdict: str = "good", label: str | None = None, **fields: 
         label=label or f"model_{index:02d}",
         verdict=verdict,  # type: ignore[arg-type]
         metrics=fields.pop("metrics", metrics),
-        intervals={},
+        intervals=fields.pop("intervals", {}),
         reason=fields.pop("reason", None),
         seconds=0.0,
         **fields,

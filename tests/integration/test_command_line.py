@@ -50,7 +50,8 @@ def models_in(folder: Path, *verdicts: str) -> Path:
 def test_the_first_command_a_newcomer_types_works(tmp_path: Path) -> None:
     completed = run("bisect", cwd=tmp_path)
     assert completed.returncode == 0
-    assert completed.stdout.startswith("no-regression: No regression between the ends: model_00 and model_07 are good")
+    assert completed.stdout.startswith("no-regression: No regression: from model_00 to model_07, no model is bad")
+    assert completed.stdout.endswith("Proven over all 8 models.\n")
     assert "this shows that the wiring works, not that a model is healthy" in completed.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -274,7 +275,7 @@ def test_the_report_says_on_what_and_with_what_the_run_was_made(tmp_path: Path) 
     report = json.loads(completed.stdout)
     assert (report["cache"]["provenance"], report["cache"]["rows"], report["cache"]["contents"]) == ("real", 24, 4)
     assert report["environment"].keys() >= {"bisect-cache", "python", "numpy", "pyarrow", "onnxruntime", "machine"}
-    assert (report["evaluations"], report["timeline"]["length"]) == (2, 4)
+    assert (report["evaluations"], report["timeline"]["length"]) == (4, 4)
     assert [note[:38] for note in report["notes"]] == ["named more than once, listed once: m/m"]
     assert "note: named more than once" in completed.stderr
     checked = json.loads(run("check", "c", "--json", "-", cwd=tmp_path).stdout)
@@ -488,7 +489,7 @@ def test_a_target_where_lower_is_better_is_said(tmp_path: Path) -> None:
     table_cache_at(tmp_path / "c", direction="lower-is-better")
     save(linear(), tmp_path / "m.onnx")
     completed = run("bisect", "--cache", "c", "m.onnx", cwd=tmp_path)
-    assert "note: on this cache lower values of the target are better" in completed.stderr
+    assert "note: lower mos is better, and models are taken to predict quality" in completed.stderr
 
 
 def test_an_order_that_was_given_and_not_kept_is_said(tmp_path: Path) -> None:

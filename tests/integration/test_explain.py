@@ -9,18 +9,18 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+from judging import judge_of
 from making import cache_at, constant, linear, model, save, table_cache_at, with_external_data
 from onnx import TensorProto, helper, numpy_helper
 
-from bisect_cache import explaining
 from bisect_cache.cache.generate import generate
 from bisect_cache.cache.manifest import Table
 from bisect_cache.cache.opened import open_cache
 from bisect_cache.files import CannotRead
-from bisect_cache.judge.judge import Judge, Ports
 from bisect_cache.judge.process import Limits, Worker
 from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.report.structs import BisectReport, Explanation
+from bisect_cache.runs import explaining
 from bisect_cache.runs.explaining import explain
 from bisect_cache.runs.request import BisectRequest
 from bisect_cache.runs.run import run_bisect
@@ -198,9 +198,9 @@ def test_a_model_that_is_gone_or_broken_by_then_is_a_note_and_breaks_nothing(
     cache = open_cache(table_cache_at(tmp_path / "c"))
     good = Checkpoint("good", FolderModel(save(linear(), tmp_path / "m.onnx")))
     with Worker(Limits(seconds=20)) as worker:
-        judge = Judge(worker, cache, (), Ports())
+        judge = judge_of(worker, cache)
         found = explain(good, Checkpoint("bad", Changing(*given)), cache, judge)
-        assert judge.judge(good).verdict == "good"
+        assert judge.measure(good).fault is None
     assert len(found.notes) == len(notes)
     for note, words in zip(found.notes, notes, strict=True):
         assert words in note
@@ -210,7 +210,7 @@ def test_two_files_that_are_the_same_model_are_said_to_be(tmp_path: Path) -> Non
     cache = open_cache(table_cache_at(tmp_path / "c"))
     one = Checkpoint("one", FolderModel(save(linear(), tmp_path / "m.onnx")))
     with Worker(Limits(seconds=20)) as worker:
-        found = explain(one, one, cache, Judge(worker, cache, (), Ports()))
+        found = explain(one, one, cache, judge_of(worker, cache))
     assert (found.findings, found.contents, found.rows) == ((), (), ())
     assert found.notes[0].startswith("both files hold the same model")
 
@@ -232,7 +232,7 @@ def test_bytes_that_differ_without_a_difference_are_the_serialisers_doing(tmp_pa
         for place, made in enumerate(heavy_and_light())
     ]
     with Worker(Limits(seconds=20)) as worker:
-        (finding,) = explain(*points, cache, Judge(worker, cache, (), Ports())).findings
+        (finding,) = explain(*points, cache, judge_of(worker, cache)).findings
     assert finding.kind == "writer"
     assert finding.detail.startswith("the last good model has ")
     assert finding.detail.endswith("every part of the model is equal: the serialiser's doing.")

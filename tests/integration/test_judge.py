@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from judging import judge_of
 from making import allocating, cache_at, constant, crashing, endless, linear, model, save, with_external_data
 from onnx import TensorProto, helper, numpy_helper
 from scipy import stats
@@ -17,9 +18,9 @@ from scipy import stats
 from bisect_cache.cache.opened import Cache, open_cache
 from bisect_cache.files import CannotRead, sha256_of
 from bisect_cache.judge import process
-from bisect_cache.judge.judge import Judge, Judgement, Ports
+from bisect_cache.judge.judge import Judge, Ports
+from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.process import Limits, Worker
-from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.judge.worker import external_locations
 from bisect_cache.timeline.folder import FolderModel
 from bisect_cache.timeline.interface import Checkpoint
@@ -35,12 +36,16 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
 @pytest.fixture(scope="module")
 def shared(cache: Cache) -> Iterator[Judge]:
     with Worker(Limits(seconds=20)) as worker:
-        yield Judge(worker, cache, parse_thresholds(["plcc >= 0.5"]), Ports())
+        yield judge_of(worker, cache)
 
 
-def judged(judge: Judge, made: onnx.ModelProto | bytes, folder: Path, **fields) -> Judgement:
+def judged(judge: Judge, made: onnx.ModelProto | bytes, folder: Path, **fields) -> Measurement:
     path = save(made, folder / "m.onnx")
-    return judge.judge(Checkpoint("m", FolderModel(path), **fields))
+    return judge.measure(Checkpoint("m", FolderModel(path), **fields))
+
+
+def is_good(measurement: Measurement) -> bool:
+    return measurement.fault is None and measurement.metrics["plcc"] > 0.5
 
 
 def expected_plcc(cache: Cache, weights=WEIGHTS) -> float:
@@ -66,36 +71,37 @@ def expected_plcc(cache: Cache, weights=WEIGHTS) -> float:
 def test_a_linear_model_in_any_shape_is_measured_right(
     shared: Judge, cache: Cache, tmp_path: Path, made: onnx.ModelProto
 ) -> None:
-    judgement = judged(shared, made, tmp_path)
-    assert judgement.verdict == "good", judgement.reason
-    assert judgement.metrics["plcc"] == pytest.approx(expected_plcc(cache), abs=1e-6)
+    measurement = judged(shared, made, tmp_path)
+    assert measurement.fault is None
+    assert measurement.metrics["plcc"] == pytest.approx(expected_plcc(cache), abs=1e-6)
 
 
-def test_a_model_below_a_threshold_is_bad_and_says_which(shared: Judge, tmp_path: Path) -> None:
-    judgement = judged(shared, linear((-1,) * 6), tmp_path)
-    assert (judgement.verdict, judgement.reason) == ("bad", "plcc >= 0.5 does not hold")
+def test_a_model_that_is_turned_over_is_measured_as_such(shared: Judge, cache: Cache, tmp_path: Path) -> None:
+    measurement = judged(shared, linear([-weight for weight in WEIGHTS]), tmp_path)
+    assert measurement.fault is None
+    assert measurement.metrics["plcc"] == pytest.approx(-expected_plcc(cache), abs=1e-6)
 
 
 def test_columns_follow_the_names_in_the_models_metadata(shared: Judge, cache: Cache, tmp_path: Path) -> None:
     named = linear((1.0, 0.25), metadata={"feature_order": json.dumps(["motion2", "adm2"])})
-    judgement = judged(shared, named, tmp_path)
-    assert judgement.metrics["plcc"] == pytest.approx(expected_plcc(cache, (0.25, 0, 0, 0, 0, 1)), abs=1e-6)
+    measurement = judged(shared, named, tmp_path)
+    assert measurement.metrics["plcc"] == pytest.approx(expected_plcc(cache, (0.25, 0, 0, 0, 0, 1)), abs=1e-6)
 
 
 def test_columns_follow_the_names_in_a_declared_sidecar(shared: Judge, cache: Cache, tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(json.dumps({"features": ["motion2", "adm2"], "feature_mean": [0, 0]}))
-    judgement = judged(shared, linear((1.0, 0.25)), tmp_path, sidecar="m.json")
-    assert judgement.metrics["plcc"] == pytest.approx(expected_plcc(cache, (0.25, 0, 0, 0, 0, 1)), abs=1e-6)
-    assert judgement.notes == ("its sidecar lists feature_mean, which was not applied",)
-    assert "no JSON" in (judged(shared, linear(), tmp_path, sidecar="m.onnx").reason or "")
+    measurement = judged(shared, linear((1.0, 0.25)), tmp_path, sidecar="m.json")
+    assert measurement.metrics["plcc"] == pytest.approx(expected_plcc(cache, (0.25, 0, 0, 0, 0, 1)), abs=1e-6)
+    assert measurement.notes == ("its sidecar lists feature_mean, which was not applied",)
+    assert "no JSON" in (judged(shared, linear(), tmp_path, sidecar="m.onnx").fault or "")
 
 
 def test_external_data_beside_the_model_is_read_with_it(shared: Judge, cache: Cache, tmp_path: Path) -> None:
     moved, data = with_external_data(linear(WEIGHTS), "weights/m.data")
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "m.data").write_bytes(data)
-    judgement = judged(shared, moved, tmp_path)
-    assert judgement.metrics["plcc"] == pytest.approx(expected_plcc(cache), abs=1e-6)
+    measurement = judged(shared, moved, tmp_path)
+    assert measurement.metrics["plcc"] == pytest.approx(expected_plcc(cache), abs=1e-6)
 
 
 @pytest.mark.parametrize("location", ["../secret.data", "/etc/hostname", "link.data", "absent.data", "a\\..\\b"])
@@ -106,18 +112,16 @@ def test_external_data_that_is_absent_or_leaves_the_folder_is_refused(
     (tmp_path / "secret.data").write_bytes(data)
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "link.data").symlink_to(tmp_path / "secret.data")
-    judgement = judged(shared, moved, tmp_path / "models")
-    assert judgement.verdict == "untestable"
-    assert repr(location) in (judgement.reason or "")
-    assert judged(shared, linear(), tmp_path).verdict == "good"
+    measurement = judged(shared, moved, tmp_path / "models")
+    assert repr(location) in (measurement.fault or "")
+    assert is_good(judged(shared, linear(), tmp_path))
 
 
 def test_another_sha256_than_declared_is_untestable_and_said(shared: Judge, tmp_path: Path) -> None:
     right = sha256_of(linear().SerializeToString())
-    assert judged(shared, linear(), tmp_path, sha256=right).verdict == "good"
-    judgement = judged(shared, linear(), tmp_path, sha256="0" * 64)
-    assert judgement.verdict == "untestable"
-    assert f"its sha256 is {right[:12]}…, the registry says 000000000000…" in (judgement.reason or "")
+    assert is_good(judged(shared, linear(), tmp_path, sha256=right))
+    measurement = judged(shared, linear(), tmp_path, sha256="0" * 64)
+    assert f"its sha256 is {right[:12]}…, the registry says 000000000000…" in (measurement.fault or "")
 
 
 def second_input() -> onnx.ModelProto:
@@ -149,35 +153,35 @@ def second_input() -> onnx.ModelProto:
 def test_what_cannot_be_judged_is_untestable_with_its_reason(
     shared: Judge, tmp_path: Path, made: onnx.ModelProto | bytes, words: str
 ) -> None:
-    judgement = judged(shared, made, tmp_path)
-    assert judgement.verdict == "untestable"
-    assert words in (judgement.reason or "")
-    assert judgement.metrics == {}
-    assert judged(shared, linear(), tmp_path).verdict == "good", "the next model is judged as if nothing had been"
+    measurement = judged(shared, made, tmp_path)
+    assert words in (measurement.fault or "")
+    assert (measurement.metrics, measurement.intervals) == ({}, {})
+    assert measurement.metrics == {}
+    assert is_good(judged(shared, linear(), tmp_path)), "the next model is judged as if nothing had been"
 
 
 def test_an_allocation_above_the_limit_is_stopped(cache: Cache, tmp_path: Path) -> None:
     with Worker(Limits(memory=2 << 30)) as worker:
-        judge = Judge(worker, cache, (), Ports())
-        judgement = judged(judge, allocating(1 << 30), tmp_path)
-        assert (judgement.verdict, judgement.reason) == ("untestable", "ran out of memory")
-        assert judged(judge, linear(), tmp_path).verdict == "good"
+        judge = judge_of(worker, cache)
+        measurement = judged(judge, allocating(1 << 30), tmp_path)
+        assert measurement.fault == "ran out of memory"
+        assert is_good(judged(judge, linear(), tmp_path))
 
 
 def test_a_model_that_never_ends_is_ended_and_the_run_goes_on(cache: Cache, tmp_path: Path) -> None:
     with Worker(Limits(seconds=1.5)) as worker:
-        judge = Judge(worker, cache, (), Ports())
-        judgement = judged(judge, endless(), tmp_path)
-        assert (judgement.verdict, judgement.reason) == ("untestable", "took longer than 1.5 s")
-        assert 1.5 <= judgement.seconds < 10
-        assert judged(judge, linear(), tmp_path).verdict == "good"
+        judge = judge_of(worker, cache)
+        measurement = judged(judge, endless(), tmp_path)
+        assert measurement.fault == "took longer than 1.5 s"
+        assert 1.5 <= measurement.seconds < 10
+        assert is_good(judged(judge, linear(), tmp_path))
 
 
 @pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="only x86 traps this division")
 def test_a_model_that_crashes_the_process_is_untestable_and_the_run_goes_on(shared: Judge, tmp_path: Path) -> None:
-    judgement = judged(shared, crashing(), tmp_path)
-    assert (judgement.verdict, judgement.reason) == ("untestable", "the worker process was ended by SIGFPE")
-    assert judged(shared, linear(), tmp_path).verdict == "good"
+    measurement = judged(shared, crashing(), tmp_path)
+    assert measurement.fault == "the worker process was ended by SIGFPE"
+    assert is_good(judged(shared, linear(), tmp_path))
 
 
 class Killing:
@@ -197,13 +201,12 @@ class Killing:
 def test_a_worker_that_dies_makes_its_model_untestable_and_is_replaced(cache: Cache, tmp_path: Path) -> None:
     moved, _ = with_external_data(linear(), "m.data")
     with Worker(Limits()) as worker:
-        judge = Judge(worker, cache, (), Ports())
+        judge = judge_of(worker, cache)
         for _ in range(2):
-            judgement = judge.judge(Checkpoint("m", Killing(worker, moved)))
-            assert judgement.verdict == "untestable"
-            assert "the worker process was ended by SIGKILL, most likely for want of memory" in (judgement.reason or "")
+            measurement = judge.measure(Checkpoint("m", Killing(worker, moved)))
+            assert "the worker process was ended by SIGKILL, most likely for want of memory" in (measurement.fault or "")
             assert not worker.alive
-        assert judged(judge, linear(), tmp_path).verdict == "good"
+        assert is_good(judged(judge, linear(), tmp_path))
 
 
 def test_a_checkpoint_that_cannot_be_read_is_untestable(shared: Judge) -> None:
@@ -214,8 +217,8 @@ def test_a_checkpoint_that_cannot_be_read_is_untestable(shared: Judge) -> None:
         def beside(self, location: str) -> bytes:
             raise CannotRead(location)
 
-    judgement = shared.judge(Checkpoint("m", Gone()))
-    assert (judgement.verdict, judgement.reason) == ("untestable", "lies in a commit that was not fetched")
+    measurement = shared.measure(Checkpoint("m", Gone()))
+    assert measurement.fault == "lies in a commit that was not fetched"
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
@@ -233,7 +236,7 @@ def test_the_worker_sees_no_environment_of_ours(cache: Cache, monkeypatch: pytes
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="needs /proc")
 def test_the_worker_may_leave_no_core_and_print_nowhere(cache: Cache, tmp_path: Path) -> None:
     with Worker(Limits(memory=5 << 30)) as worker:
-        assert judged(Judge(worker, cache, (), Ports()), linear(), tmp_path).verdict == "good"
+        assert is_good(judged(judge_of(worker, cache), linear(), tmp_path))
         process_folder = Path(f"/proc/{worker._process.pid}")
         limits = {
             line[:26].strip(): line[26:].split()[:2] for line in (process_folder / "limits").read_text().splitlines()
@@ -258,7 +261,7 @@ def test_features_that_do_not_fit_the_memory_limit_are_told_from_a_bad_model(cac
         Worker(Limits(memory=1 << 30)) as worker,
         pytest.raises(process.CannotStart, match=r"did not take the features, 1536 MiB .* --memory-limit"),
     ):
-        Judge(worker, large, (), Ports())
+        judge_of(worker, large)
 
 
 ANSWERS = {
@@ -280,9 +283,8 @@ def test_a_worker_that_was_taken_over_cannot_confuse_the_parent(
     )
     monkeypatch.setattr(process, "_START", program)
     with Worker(Limits(seconds=20)) as worker:
-        judgement = judged(Judge(worker, cache, (), Ports()), linear(), tmp_path)
-    assert judgement.verdict == "untestable"
-    assert "the worker process" in (judgement.reason or "")
+        measurement = judged(judge_of(worker, cache), linear(), tmp_path)
+    assert "the worker process" in (measurement.fault or "")
 
 
 @pytest.mark.parametrize(
@@ -321,19 +323,20 @@ def two_outputs() -> onnx.ModelProto:
 
 
 @pytest.mark.parametrize(
-    ("ports", "verdict", "words"),
+    ("ports", "sign", "words"),
     [
-        (Ports(), "untestable", "could be the score, 'bad' tensor(float) [N], 'good' tensor(float) [N]: name one"),
-        (Ports(input="input", output="good"), "good", ""),
-        (Ports(output="bad"), "bad", "plcc >= 0.5 does not hold"),
-        (Ports(input="other"), "untestable", "has no input 'other'"),
+        (Ports(), 0, "could be the score, 'bad' tensor(float) [N], 'good' tensor(float) [N]: name one"),
+        (Ports(input="input", output="good"), 1, ""),
+        (Ports(output="bad"), -1, ""),
+        (Ports(input="other"), 0, "has no input 'other'"),
     ],
 )
-def test_the_named_ports_are_used(cache: Cache, tmp_path: Path, ports: Ports, verdict: str, words: str) -> None:
+def test_the_named_ports_are_used(cache: Cache, tmp_path: Path, ports: Ports, sign: int, words: str) -> None:
     with Worker(Limits(seconds=20)) as worker:
-        judgement = judged(Judge(worker, cache, parse_thresholds(["plcc >= 0.5"]), ports), two_outputs(), tmp_path)
-    assert judgement.verdict == verdict
-    assert words in (judgement.reason or "")
+        measurement = judged(judge_of(worker, cache, ports), two_outputs(), tmp_path)
+    assert np.sign(measurement.metrics.get("plcc", 0)) == sign
+    assert (measurement.fault is None) == (words == "")
+    assert words in (measurement.fault or "")
 
 
 @pytest.mark.parametrize(
@@ -349,9 +352,8 @@ def test_the_named_ports_are_used(cache: Cache, tmp_path: Path, ports: Ports, ve
     ids=["cannot be fed", "refused"],
 )
 def test_a_reason_is_never_longer_than_a_reader_reads(shared: Judge, tmp_path: Path, made: onnx.ModelProto) -> None:
-    judgement = judged(shared, made, tmp_path)
-    assert judgement.verdict == "untestable"
-    assert 100 < len(judgement.reason or "") <= 600
+    measurement = judged(shared, made, tmp_path)
+    assert 100 < len(measurement.fault or "") <= 600
 
 
 def test_files_of_weights_are_found_in_subgraphs_and_attributes_each_once() -> None:
@@ -375,14 +377,14 @@ def test_files_of_weights_are_found_in_subgraphs_and_attributes_each_once() -> N
 
 
 def test_what_mentions_a_location_and_is_no_model_is_untestable(shared: Judge, tmp_path: Path) -> None:
-    judgement = judged(shared, b"\xff location", tmp_path)
-    assert (judgement.verdict, judgement.reason) == ("untestable", "is no ONNX model that can be parsed")
+    measurement = judged(shared, b"\xff location", tmp_path)
+    assert measurement.fault == "is no ONNX model that can be parsed"
 
 
 def test_a_sidecar_that_is_no_object_makes_its_model_untestable(shared: Judge, tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text("[1]")
-    judgement = judged(shared, linear(), tmp_path, sidecar="m.json")
-    assert (judgement.verdict, judgement.reason) == ("untestable", "its sidecar m.json is no JSON object")
+    measurement = judged(shared, linear(), tmp_path, sidecar="m.json")
+    assert measurement.fault == "its sidecar m.json is no JSON object"
 
 
 def test_every_note_on_a_model_is_kept(shared: Judge, tmp_path: Path) -> None:
@@ -391,10 +393,3 @@ def test_every_note_on_a_model_is_kept(shared: Judge, tmp_path: Path) -> None:
         "its sidecar lists mean, which was not applied",
         "fed in batches of 100, which the model fixes",
     )
-
-
-def test_every_threshold_that_does_not_hold_is_named(cache: Cache, tmp_path: Path) -> None:
-    gates = parse_thresholds(["plcc >= 0.9", "rmse >= 0", "srocc > 0.8"])
-    with Worker(Limits(seconds=20)) as worker:
-        judgement = judged(Judge(worker, cache, gates, Ports()), linear((-1,) * 6), tmp_path)
-    assert judgement.reason == "plcc >= 0.9 does not hold; srocc > 0.8 does not hold"

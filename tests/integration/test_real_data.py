@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import pytest
+from judging import judge_of
 from scipy import stats
 
 from bisect_cache.cache.generate import generate
 from bisect_cache.cache.manifest import Reports, Table
 from bisect_cache.cache.opened import open_cache
-from bisect_cache.judge.judge import Judge, Ports
 from bisect_cache.judge.process import Limits, Worker
 from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.runs.request import BisectRequest
@@ -38,20 +38,20 @@ def test_every_released_model_is_measured_as_scipy_measures_it(clips: Path, regi
     target = cache.target.astype(float)
     timeline = open_timeline([registry])
     with Worker(Limits()) as worker:
-        judge = Judge(worker, cache, (), Ports())
-        judgements = [judge.judge(checkpoint) for checkpoint in timeline.checkpoints]
-    assert [round(judgement.metrics["plcc"], 3) for judgement in judgements] == KNOWN_PLCC
-    for checkpoint, judgement in zip(timeline.checkpoints, judgements, strict=True):
+        judge = judge_of(worker, cache)
+        measurements = [judge.measure(checkpoint) for checkpoint in timeline.checkpoints]
+    assert [round(measurement.metrics["plcc"], 3) for measurement in measurements] == KNOWN_PLCC
+    for checkpoint, measurement in zip(timeline.checkpoints, measurements, strict=True):
         session = ort.InferenceSession(checkpoint.files.model(), providers=["CPUExecutionProvider"])
         predictions = session.run(None, {session.get_inputs()[0].name: cache.features})[0].ravel().astype(float)
-        assert judgement.metrics["plcc"] == pytest.approx(stats.pearsonr(predictions, target).statistic, abs=1e-9)
-        assert judgement.metrics["srocc"] == pytest.approx(stats.spearmanr(predictions, target).statistic, abs=1e-9)
+        assert measurement.metrics["plcc"] == pytest.approx(stats.pearsonr(predictions, target).statistic, abs=1e-9)
+        assert measurement.metrics["srocc"] == pytest.approx(stats.spearmanr(predictions, target).statistic, abs=1e-9)
 
 
 def test_a_dip_between_two_good_ends_is_said_not_to_have_been_looked_for(clips: Path, registry: str) -> None:
-    report = run_bisect(BisectRequest(clips, (registry,), parse_thresholds(["plcc >= 0.80"])))
+    report = run_bisect(BisectRequest(clips, (registry,), parse_thresholds(["plcc >= 0.80"]), strategy="bisect"))
     assert report.outcome == "no-regression"
-    assert report.verdict.endswith("The 9 models between them were not looked at.")
+    assert report.verdict.endswith("2 of 11 models seen.")
     assert (report.cache.provenance, report.cache.rows, report.cache.contents) == ("real", 756, 17)  # type: ignore[union-attr]
 
 
@@ -103,9 +103,9 @@ def test_a_third_of_a_million_rows_are_scored_in_stretches_as_they_are_all_at_on
     cache = open_cache(tmp_path / "cache")
     checkpoint = open_timeline([registry]).checkpoints[0]
     with Worker(Limits()) as worker:
-        judgement = Judge(worker, cache, (), Ports()).judge(checkpoint)
+        measurement = judge_of(worker, cache).measure(checkpoint)
     session = ort.InferenceSession(checkpoint.files.model(), providers=["CPUExecutionProvider"])
     predictions = session.run(None, {session.get_inputs()[0].name: cache.features})[0].ravel().astype(float)
-    assert judgement.metrics["srocc"] == pytest.approx(
+    assert measurement.metrics["srocc"] == pytest.approx(
         stats.spearmanr(predictions, cache.target.astype(float)).statistic, abs=1e-9
     )

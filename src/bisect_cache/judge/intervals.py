@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 MOST_UNDEFINED = 0.1
 FEWEST_DEFINED = 100
 _NORMAL = NormalDist()
-# Above this many degrees of freedom Hill's formula errs by less than 1e-9, and the series has many terms.
-_SERIES_UP_TO = 200
+# Above this many degrees of freedom Hill's formula errs by less than 1e-11, and the series has many terms.
+_SERIES_UP_TO = 100
 
 
 def interval(values: NDArray[np.float64], units: int, confidence: float = 0.95) -> tuple[float, float] | None:

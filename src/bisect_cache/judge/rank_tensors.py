@@ -28,7 +28,8 @@ class UnitRanks:
 
     def __init__(self, target: Ordering, unit: Integers, weights: Counts) -> None:
         """Take the target's order, the unit of each row (N,) and weights (resamples, units)."""
-        self._unit, self._weights = unit, np.ascontiguousarray(weights.T)
+        # 16 bits: units are few here, and such numbers NumPy sorts by radix.
+        self._unit, self._weights = unit.astype(np.int16), np.ascontiguousarray(weights.T)
         self._untied_cubes = untied_cubes(unit, weights)
         self._sizes = np.bincount(unit, minlength=weights.shape[1])
         # Half the memory where a unit is small enough; it is cast piece by piece either way.

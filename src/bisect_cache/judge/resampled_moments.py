@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Counts = NDArray[np.uint8]
 
-# A result keeps at least this share of its digits on the grid, or it is worked out again: 2**-30 is about 1e-9.
+# What is less than so many times as the grid may have taken from it is worked out again: 2**-30 is about 1e-9.
 _KEPT = 2.0**30
 # Products of matrices of fewer multiplications than this stay on the caller's thread in OpenBLAS (its limits are 2**18,
 # and a tenth less for a matrix with itself). Larger ones would make threads of ours, one for each model, fight with
@@ -31,11 +31,13 @@ _VALUES_AT_A_TIME = 1 << 20
 
 
 class Spreads(NamedTuple):
-    """Sums of squares and products of deviations from the resample's means, each (resamples,)."""
+    """Of predictions and target in resamples: sums of squares and products about their means, (resamples,) each."""
 
-    first: Floats
+    predictions: Floats
     product: Floats
-    second: Floats
+    target: Floats
+    left: Floats
+    """Sum of squares of what the resample's least-squares line leaves of the target."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,10 @@ class MomentResampler:
         (self.rows,) = self._sums(self._sizes[None])[0]
         """How many rows each resample has, (resamples,)."""
         pair = self._pair(self._centred, self._centred)
-        self._spread = self._spreads(pair, *self._sums(self._per_unit(pair))).first
+        sums, lost = self._sums(self._per_unit(pair))
+        self._spread = sums[2] - sums[0] * sums[0] / self.rows
+        for part in self._parts(self._spread < lost[2] * _KEPT):
+            self._spread[part] = self._about_own_means(pair, part).target
 
     def metrics(self, predictions: Floats, median: float) -> dict[str, Floats]:
         """PLCC, RMSE and mapped RMSE of every resample; what is undefined may be any number or NaN.
@@ -72,31 +77,40 @@ class MomentResampler:
         ``predictions`` (N,) finite; ``median`` one of them, about the middle: the centre at which least is lost.
         """
         scale = power_above(predictions)
-        centred = predictions / scale - median / scale
+        squares, error_scales = self._squared_errors(predictions, scale)
         with np.errstate(all="ignore"):
-            slope = self._slope(centred)
-            # The rest of the whole sample's line instead of the target itself: a resample's own line is close to
-            # it, so that sum y^2 - (sum x y)^2 / sum x^2 loses no digits when predictions are nearly perfect.
-            rest = self._centred - slope * centred
-            rest -= math.fsum(self._unit_sums(rest)) / rest.size
-            pair = self._pair(centred, rest)
-            squares, error_scale = self._squared_errors(predictions, scale)
-            sums, lost = self._sums(np.vstack([self._per_unit(pair), squares]))
-            x = self._spreads(pair, sums, lost)
-            product = x.product + slope * x.first
-            left = np.maximum(0.0, x.second - x.product * x.product / x.first)
-            left = np.where(product > 0, left, self._spread)
-            squared = self._squares(squares, sums[-1], lost[-1])
+            found, squared = self._spreads(predictions / scale - median / scale, squares)
+            # A mapping that falls is no mapping: the best that does not is flat.
+            left = np.where(found.product > 0, found.left, found.target)
             return {
-                "plcc": np.clip(product / np.sqrt(x.first * self._spread), -1.0, 1.0),
-                "rmse": np.sqrt(squared / self.rows) * error_scale[0] * error_scale[1],
+                "plcc": np.clip(found.product / np.sqrt(found.predictions * found.target), -1.0, 1.0),
+                "rmse": np.sqrt(squared / self.rows) * error_scales[0] * error_scales[1],
                 "rmse_mapped": np.where(self.rows > 2, self._scale * np.sqrt(left / (self.rows - 2)), np.nan),
             }
 
-    def _slope(self, centred: Floats) -> float:
-        """Of the whole sample's least-squares line from the predictions to the target, both scaled; 0 if it is flat."""
+    def _spreads(self, centred: Floats, squares: Floats) -> tuple[Spreads, Floats]:
+        """Spreads of ``centred`` predictions (N,), and with them the sums of ``squares`` (units,)."""
         pair = self._pair(centred, self._centred)
-        mean = math.fsum(self._sizes * pair.first) / centred.size
+        slope = self._slope(pair)
+        # The rest of the whole sample's line in place of the target: a resample's own line is close to it, so that
+        # sum y^2 - (sum x y)^2 / sum x^2 loses no digits when predictions are nearly perfect.
+        rest = self._centred - slope * centred
+        rest -= math.fsum(self._unit_sums(rest)) / rest.size
+        sums, lost = self._sums(np.vstack([self._per_unit(self._pair(centred, rest)), squares]))
+        x, e, xx, xe, ee, squared = sums
+        spread, product = xx - x * x / self.rows, xe - x * e / self.rows
+        left = np.maximum(0.0, ee - e * e / self.rows - product * product / spread)
+        found = Spreads(spread, product + slope * spread, self._spread.copy(), left)
+        for part in self._parts((spread < lost[2] * _KEPT) | (left < lost[4] * _KEPT)):
+            for values, better in zip(found, self._about_own_means(pair, part), strict=True):
+                values[part] = better
+        for part in self._parts(squared < lost[5] * _KEPT):
+            squared[part] = (self._weights_of(part) * squares[:, None]).sum(axis=0)
+        return found, squared
+
+    def _slope(self, pair: UnitPair) -> float:
+        """The slope of the whole sample's least-squares line; 0 where there is none."""
+        mean = math.fsum(self._sizes * pair.first) / self._unit.size
         between = self._sizes * (pair.first - mean)
         spread = math.fsum(pair.first_within) + math.fsum(between * (pair.first - mean))
         product = math.fsum(pair.product_within) + math.fsum(between * pair.second)
@@ -112,14 +126,9 @@ class MomentResampler:
         error /= own
         return self._unit_sums(error * error), (own, common)
 
-    def _squares(self, per_unit: Floats, sums: Floats, lost: float) -> Floats:
-        for part in self._parts(np.flatnonzero(sums < lost * _KEPT)):
-            sums[part] = (self._weights[part].T * per_unit[:, None]).sum(axis=0)
-        return sums
-
     def _unit_sums(self, values: Floats) -> Floats:
         # bincount adds one value after the other: the same on every CPU, which np.sum is not.
-        return np.bincount(self._unit, weights=values, minlength=self._sizes.size)
+        return np.bincount(self._unit, weights=values, minlength=self._sizes.size).astype(np.float64, copy=False)
 
     def _pair(self, first: Floats, second: Floats) -> UnitPair:
         means = self._unit_sums(first) / self._sizes, self._unit_sums(second) / self._sizes
@@ -135,34 +144,28 @@ class MomentResampler:
         squares = pair.first_within + first * pair.first, pair.second_within + second * pair.second
         return np.stack([first, second, squares[0], pair.product_within + first * pair.second, squares[1]])
 
-    def _spreads(self, pair: UnitPair, sums: Floats, lost: Floats) -> Spreads:
-        found = Spreads(
-            sums[2] - sums[0] * sums[0] / self.rows,
-            sums[3] - sums[0] * sums[1] / self.rows,
-            sums[4] - sums[1] * sums[1] / self.rows,
-        )
-        again = np.flatnonzero((found.first < lost[2] * _KEPT) | (found.second < lost[4] * _KEPT))
-        for part in self._parts(again):
-            for values, better in zip(found, self._about_own_means(pair, part), strict=True):
-                values[part] = better
-        return found
-
     def _about_own_means(self, pair: UnitPair, resamples: NDArray[np.int64]) -> Spreads:
-        """The slow way: sums about the means of each of the resamples, nothing of which can cancel.
-
-        A sum over the first axis adds row by row, so this too is the same on every CPU.
-        """
-        weights = self._weights[resamples].T.astype(np.float64, order="C")
+        """The slow way: sums about the means and the line of each of the resamples, so that nothing cancels."""
+        weights = self._weights_of(resamples)
         sizes, rows = weights * self._sizes[:, None], self.rows[resamples]
-        first = pair.first[:, None] - (sizes * pair.first[:, None]).sum(axis=0) / rows
-        second = pair.second[:, None] - (sizes * pair.second[:, None]).sum(axis=0) / rows
-        return Spreads(
-            (weights * pair.first_within[:, None] + sizes * first * first).sum(axis=0),
-            (weights * pair.product_within[:, None] + sizes * first * second).sum(axis=0),
-            (weights * pair.second_within[:, None] + sizes * second * second).sum(axis=0),
-        )
+        x = pair.first[:, None] - (sizes * pair.first[:, None]).sum(axis=0) / rows
+        y = pair.second[:, None] - (sizes * pair.second[:, None]).sum(axis=0) / rows
+        within = (pair.first_within[:, None], pair.product_within[:, None], pair.second_within[:, None])
+        spread = (weights * within[0] + sizes * x * x).sum(axis=0)
+        product = (weights * within[1] + sizes * x * y).sum(axis=0)
+        with np.errstate(all="ignore"):
+            slope = product / spread
+            rest = y - slope * x
+            rest_within = within[2] - slope * (2 * within[1] - slope * within[0])
+            left = (weights * np.maximum(0.0, rest_within) + sizes * rest * rest).sum(axis=0)
+        return Spreads(spread, product, (weights * within[2] + sizes * y * y).sum(axis=0), left)
 
-    def _parts(self, resamples: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    def _weights_of(self, resamples: NDArray[np.int64]) -> Floats:
+        # In this layout a sum over the first axis adds row by row, which too is the same on every CPU.
+        return np.ascontiguousarray(self._weights[resamples].T, np.float64)
+
+    def _parts(self, wanted: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+        resamples = np.flatnonzero(wanted)
         size = max(1, _VALUES_AT_A_TIME // self._sizes.size)
         return [resamples[start : start + size] for start in range(0, resamples.size, size)]
 

@@ -42,10 +42,10 @@ class Ordering:
         """Whether any two values are equal."""
         return self.edges.size <= self.order.size
 
-    def bounds(self) -> tuple[Integers, Integers]:
+    def bounds(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Of each row in order, (N,) each: where its group of equal values begins and ends."""
-        sizes = np.diff(self.edges)
-        return np.repeat(self.edges[:-1], sizes), np.repeat(self.edges[1:], sizes)
+        sizes, edges = np.diff(self.edges), self.edges.astype(np.int32)
+        return np.repeat(edges[:-1], sizes), np.repeat(edges[1:], sizes)
 
 
 def ordering(values: Floats) -> Ordering:
@@ -140,7 +140,7 @@ class RowRanks:
         return np.concatenate(([self._weights.shape[0] - 1], self._unit[ordering.order]))
 
     def _running(self, steps: Integers, part: slice, work: Scratch) -> Unsigned:
-        """How many rows precede each place in the order, (N + 1, columns); columns beyond the last resample are idle."""
+        """How many rows precede each place in the order, (N + 1, columns); columns past the last resample are idle."""
         weights = self._weights[:, part]
         work.weights[:, : weights.shape[1]] = weights
         work.weights.take(steps, axis=0, out=work.running, mode="clip")
@@ -150,7 +150,8 @@ class RowRanks:
         if not ordering.tied:
             return self._untied_cubes[part]
         sizes = np.diff(running.take(ordering.edges, axis=0), axis=0)
-        return np.einsum("ij,ij,ij->j", sizes, sizes, sizes)[: self._rows[part].size].astype(np.float64)
+        cubes: Unsigned = np.einsum("ij,ij,ij->j", sizes, sizes, sizes)
+        return cubes[: self._rows[part].size].astype(np.float64)
 
 
 @dataclass(frozen=True)

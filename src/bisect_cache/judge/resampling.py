@@ -17,11 +17,12 @@ from bisect_cache.judge.resampled_moments import MomentResampler
 from bisect_cache.judge.resampled_ranks import Ordering, RowRanks, ordering, srocc
 from bisect_cache.judge.thresholds import METRIC_NAMES
 
-# 64 groups leave 63 degrees of freedom: an interval is 2% wider than with any number of them.
-GROUPS = 64
+# 64 groups leave 63 degrees of freedom: an interval is 2% wider than with any number of them. Fewer only where rows
+# are so many (about 500,000 and 1,000,000) that 64 would be too dear.
+GROUPS, FEWER_GROUPS = 64, (32, 16)
 # Weights are one byte each: 2,000 resamples of 16,777 units.
 MOST_WEIGHTS = 32 << 20
-# Of one model on one core. The figures below were measured on a 2-core AMD EPYC; they need not be precise.
+# Of one model on one core, by the estimates below.
 MOST_SECONDS = 0.4
 _DRAWN_AT_A_TIME = 1 << 20
 
@@ -64,8 +65,9 @@ def draw(rows: int, contents: NDArray[np.int64] | None, resamples: int, seed: in
     units = int(unit_of_row.max()) + 1
     grouped = units > GROUPS and _too_dear(rows, units, resamples)
     if grouped:
-        unit_of_row = _dealt(units, stream)[unit_of_row]
-        units = GROUPS
+        groups = _groups(rows, resamples)
+        unit_of_row = _dealt(units, groups, stream)[unit_of_row]
+        units = groups
     return Draws(by, units, grouped, seed, _weights(units, resamples, stream), unit_of_row)
 
 
@@ -103,12 +105,18 @@ class Resampler:
         return {name: found[name] for name in METRIC_NAMES}
 
 
+# Both estimates are fitted to measurements on a 2-core AMD EPYC (2.5 GHz class, 1 MiB of L2 per core); they choose
+# between two ways to the same numbers, and need not be precise.
+
+
 def _row_seconds(rows: int, resamples: int) -> float:
-    return 1.5e-9 * rows * resamples
+    """Of one model by ``RowRanks``: more per row where the rows of a block leave the caches."""
+    return rows * resamples * (1.5e-9 + 3e-13 * rows)
 
 
 def _unit_seconds(rows: int, units: int, resamples: int) -> float:
-    return rows * (1e-7 + 1e-8 * units + 2e-10 * units**2) + resamples * 2e-10 * units**3
+    """Of one model by ``UnitRanks``: sorting, counting, products of matrices; then the cubic forms."""
+    return rows * (5e-8 + 5e-9 * units + 1e-10 * units**2) + resamples * 1e-10 * units**3
 
 
 def _too_dear(rows: int, units: int, resamples: int) -> bool:
@@ -116,10 +124,15 @@ def _too_dear(rows: int, units: int, resamples: int) -> bool:
     return units * resamples > MOST_WEIGHTS or seconds > MOST_SECONDS
 
 
-def _dealt(units: int, stream: np.random.PCG64) -> NDArray[np.int64]:
-    """Which of the groups each unit is dealt to, at random, as evenly as can be."""
+def _groups(rows: int, resamples: int) -> int:
+    affordable = (count for count in (GROUPS, *FEWER_GROUPS) if _unit_seconds(rows, count, resamples) <= MOST_SECONDS)
+    return next(affordable, FEWER_GROUPS[-1])
+
+
+def _dealt(units: int, groups: int, stream: np.random.PCG64) -> NDArray[np.int64]:
+    """Which group each unit is dealt to, (units,), at random, as evenly as can be."""
     group = np.empty(units, np.int64)
-    group[np.argsort(stream.random_raw(units), kind="stable")] = np.arange(units) % GROUPS
+    group[np.argsort(stream.random_raw(units), kind="stable")] = np.arange(units) % groups
     return group
 
 

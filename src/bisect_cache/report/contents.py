@@ -56,10 +56,13 @@ def contents_of(report: BisectReport, rows: int = CONTENTS_SHOWN) -> list[Conten
     return [_contents(groups, min(rows, CONTENTS_SHOWN)) for groups in report.groups[:COMPARISONS_SHOWN]]
 
 
-def level(report: BisectReport) -> str:
-    """How a content is called worse."""
-    most = f"{1 - report.sampling.confidence:.2g}" if report.sampling else "the level"
-    return f"worse: p, adjusted over all of them by Benjamini and Hochberg, is at most {most}"
+def rule(comparisons: int, report: BisectReport) -> str:
+    """When a content is called worse."""
+    most = f"{1 - report.sampling.confidence:.2g}" if report.sampling else "its level"
+    return (
+        f"p: adjusted over {comparisons} comparison{'' if comparisons == 1 else 's'} by Benjamini and Hochberg; a "
+        f"content got worse where it is at most {most}"
+    )
 
 
 def _contents(groups: GroupsFacts, rows: int) -> Contents:

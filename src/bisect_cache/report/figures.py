@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from bisect_cache.judge.sampling import Interval
 
@@ -14,6 +15,15 @@ _MOST_DECIMALS = 6
 def fixed(value: float, decimals: int = 4) -> str:
     """``value`` with so many decimals; with an exponent where it is too large for them."""
     return f"{value:.{decimals}f}" if abs(value) < _LARGEST else f"{value:.4g}"
+
+
+def telling(value: float, bounds: Sequence[float | None]) -> str:
+    """``value`` with four decimals, or as many as show on which side of ``bounds`` it is."""
+    for decimals in (4, 6, 9, 12):
+        shown = fixed(value, decimals)
+        if all(bound is None or _side(float(shown), bound) == _side(value, bound) for bound in bounds):
+            return shown
+    return f"{value:.17g}"
 
 
 def change(before: float, after: float) -> str:
@@ -31,14 +41,21 @@ def brief(value: float) -> str:
 
 
 def ends(interval: Interval, sign: str = "") -> str:
-    """``0.687 to 0.892``: three digits, or as many as part the two ends; ``sign`` is ``+`` for a difference."""
+    """``0.687 to 0.892``: three decimals, or as many as part the two ends.
+
+    Of a difference, where ``sign`` is ``+``, four: it is small beside what it is the difference of.
+    """
     low, high = interval
     size, width = max(abs(low), abs(high)), abs(high - low)
     if not (math.isfinite(width) and size < _LARGEST) or (0 < width < 10.0**-_MOST_DECIMALS):
         return f"{low:{sign}.3g} to {high:{sign}.3g}"
     parting = 1 - math.floor(math.log10(width)) if width else 0
-    decimals = max(_decimals(size, 4), min(_MOST_DECIMALS, parting))
+    decimals = max(_decimals(size, 5 if sign else 4), min(_MOST_DECIMALS, parting))
     return f"{low:{sign}.{decimals}f} to {high:{sign}.{decimals}f}"
+
+
+def _side(value: float, bound: float) -> int:
+    return (value > bound) - (value < bound)
 
 
 def _decimals(value: float, digits: int) -> int:

@@ -13,12 +13,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bisect_cache.judge.by_content import ContentCompared
+from bisect_cache.judge.sampling import Interval
 from bisect_cache.judge.thresholds import METRIC_NAMES
-from bisect_cache.report.chart import chart, course, metric_name, sparkline, understood
+from bisect_cache.report.chart import chart, course, metric_name, sparkline
+from bisect_cache.report.contents import contents_of, rule
 from bisect_cache.report.escaping import cell, code, command, html, prose
+from bisect_cache.report.figures import brief, change, ends, telling
 from bisect_cache.report.headline import HEADLINES, headline, section_headline
 from bisect_cache.report.history import Night, hidden
 from bisect_cache.report.kept import kept
+from bisect_cache.report.limits import Limit, asked_for, limits_of
+from bisect_cache.report.measured import detectable_words, intervals_words, target_words
 from bisect_cache.report.occasion import NOWHERE, Occasion
 from bisect_cache.report.sections import check_of, has_failed, sections_of, whole_verdict
 from bisect_cache.report.structs import (
@@ -30,7 +36,9 @@ from bisect_cache.report.structs import (
     Report,
     RunReport,
     Section,
+    Step,
 )
+from bisect_cache.report.turns import turns_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -44,10 +52,12 @@ COMMENT_LIMIT = 65_536
 DEFAULT_KEY = "default"
 _ORIGINS_SHOWN, _THRESHOLDS_SHOWN, _VERSIONS_SHOWN = 8, 10, 12
 _ROOM_FOR_MOVED = 6
-"""Rows of a room in which tables of what moved still have a place."""
+"""Rows of a room in which tables of what moved, or of contents, still have a place."""
 _LONGEST_FACT = 60
 """Characters of a name or a version among others on one line."""
+_OPERATORS = {">=": "≥", "<=": "≤", ">": "\\>", "<": "&lt;"}
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_NO_BREAK = "\u00a0"
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
@@ -109,7 +119,7 @@ def regression_issue(report: BisectReport, bad: CheckpointFacts, occasion: Occas
         .render(
             bad=bad,
             models=[
-                _Line(role, facts.label, {}, _origin(facts, occasion))
+                _Line(role, facts.label, _origin(facts, occasion))
                 for role, facts in (("first bad", bad), ("last good", report.last_good))
                 if facts
             ],
@@ -135,12 +145,13 @@ def not_posted(why: str) -> str:
 
 @dataclass(frozen=True)
 class _Line:
-    """One of the two models that a verdict names."""
+    """One of the models that a verdict is about."""
 
     role: str
     label: str
-    metrics: Mapping[str, float]
     origin: list[tuple[str, str]]
+    cells: Sequence[str] = ()
+    """Its metrics, in the order of the table's columns."""
 
 
 def _fitted(report: Report, occasion: Occasion, key: str, fits: Callable[[str], bool]) -> str:
@@ -194,11 +205,20 @@ def _view(section: Section, drawn: str | None, room: _Room, occasion: Occasion) 
         "check": check,
         "synthetic": report.cache is not None and report.cache.provenance == "synthetic",
         "failed": has_failed(report),
+        "target": target_words(report.cache),
+        "baseline": _baseline(bisect, occasion),
+        "turns": turns_of(bisect, room.rows) if bisect else None,
+        "doubts": _doubts(bisect),
+        "newest": _newest(bisect),
         "chart": drawn,
         "chart_words": _chart_words(bisect, drawn) if bisect else "",
         "spark": _spark(bisect) if bisect and not room.charts else "",
         "explained": _explained(bisect, room.rows),
+        **_contents(bisect, room.rows),
         "entries": kept(bisect, room.rows) if bisect else [],
+        "asked": asked_for(bisect) if bisect else (),
+        "intervals": intervals_words(bisect.sampling) if bisect and bisect.sampling else "",
+        "detectable": detectable_words(report),
         "findings": findings,
         "findings_left_out": len(check.findings) - len(findings) if check else 0,
         "notes": notes[: room.rows],
@@ -241,40 +261,116 @@ def _explained(report: BisectReport | None, rows: int) -> dict[str, Any] | None:
     return {**shown, "good": report.last_good.label, "bad": report.first_bad.label, "left_out": left_out}
 
 
+def _contents(report: BisectReport | None, rows: int) -> dict[str, Any]:
+    """What two models do content by content; in little room the sentences alone."""
+    if report is None or not report.groups:
+        return {"groups": []}
+    shown = contents_of(report, rows if rows >= _ROOM_FOR_MOVED else 0)
+    return {"groups": shown, "groups_left_out": len(report.groups) - len(shown)}
+
+
+class _Doubts(NamedTuple):
+    """What keeps a run from a verdict, among the models that may be the first bad one."""
+
+    uncertain: bool
+    untestable: bool
+    rows_tell: bool
+    """Whether more rows would settle what is uncertain."""
+
+
+def _doubts(report: BisectReport | None) -> _Doubts:
+    wanted = {facts.index for facts in report.candidates} if report else set()
+    steps = [step for step in report.steps if step.index in wanted] if report else []
+    verdicts = {step.verdict for step in steps}
+    unsure = [one for step in steps for one in step.thresholds if one.verdict == "uncertain"]
+    rows_tell = all(one.times is not None or one.interval is None for one in unsure)
+    return _Doubts("uncertain" in verdicts, "untestable" in verdicts, rows_tell)
+
+
+def _newest(report: BisectReport | None) -> Step | None:
+    """What ships next, where it was looked at."""
+    if report is None or report.timeline is None:
+        return None
+    return next((step for step in report.steps if step.index == report.timeline.length - 1), None)
+
+
+def _baseline(report: BisectReport | None, occasion: Occasion) -> _Line | None:
+    """What relative thresholds compare with."""
+    if report is None or report.baseline is None:
+        return None
+    facts = report.baseline
+    metrics = [
+        f"{metric_name(name)} {brief(facts.metrics[name])}" for name in asked_for(report) if name in facts.metrics
+    ]
+    return _Line("baseline", facts.label, _origins(facts.origin, occasion), metrics)
+
+
 def _pair(report: BisectReport | None, occasion: Occasion) -> dict[str, Any]:
     """The last good model and the first bad one beside each other, and by how much they differ."""
     if report is None or report.first_bad is None or report.last_good is None:
         return {"pair": []}
     steps = {step.index: step for step in report.steps}
-    roles = [("last good", report.last_good), ("first bad", report.first_bad)]
-    lines = [
-        _Line(role, steps[facts.index].label, steps[facts.index].metrics, _origin(facts, occasion))
-        for role, facts in roles
-        if facts.index in steps
-    ]
-    if len(lines) < len(roles):
+    good, bad = steps.get(report.last_good.index), steps.get(report.first_bad.index)
+    if good is None or bad is None:
         return {"pair": []}
-    before, after = (line.metrics for line in lines)
-    metrics = [metric for metric in METRIC_NAMES if metric in before or metric in after]
-    limits = understood(report.thresholds[:_THRESHOLDS_SHOWN])
+    metrics = [metric for metric in METRIC_NAMES if metric in good.metrics or metric in bad.metrics]
+    limits = limits_of(report)[:_THRESHOLDS_SHOWN]
     return {
-        "pair": lines,
+        "pair": [
+            _Line("last good", good.label, _origin(report.last_good, occasion), _values(good, metrics, limits)),
+            _Line("first bad", bad.label, _origin(report.first_bad, occasion), _values(bad, metrics, limits)),
+        ],
         "compared": _compared(report, occasion),
         "metrics": metrics,
-        "change": {
-            metric: f"{after[metric] - before[metric]:+.4f}" if metric in before and metric in after else ""
+        "change": [
+            change(good.metrics[metric], bad.metrics[metric]) if metric in good.metrics and metric in bad.metrics else ""
             for metric in metrics
-        },
-        "must": {
-            metric: [f"{prose(limit.operator)} {limit.number:g}" for limit in limits if limit.metric == metric]
-            for metric in metrics
-        },
+        ],
+        "must": ["<br>".join(_must(limit) for limit in limits if limit.metric == metric) for metric in metrics],
     }
+
+
+def _values(step: Step, metrics: Sequence[str], limits: Sequence[Limit]) -> list[str]:
+    """Each metric with as many digits as show on which side of its limits it is, and its interval."""
+    return [
+        f"{telling(step.metrics[metric], [one.bound for one in limits if one.metric == metric])}{_under(step, metric)}"
+        if metric in step.metrics
+        else ""
+        for metric in metrics
+    ]
+
+
+def _under(step: Step, metric: str) -> str:
+    """The interval of a metric, in small under its value."""
+    return _small(step.intervals[metric]) if metric in step.intervals else ""
+
+
+def _small(interval: Interval, sign: str = "") -> str:
+    """An interval in small under what it is of, in one line."""
+    return f"<br><sub>{_unbroken(ends(interval, sign))}</sub>"
+
+
+def _before_after(one: ContentCompared) -> str:
+    return _unbroken(f"{brief(one.before)} → {brief(one.after)}")
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", _NO_BREAK)
+
+
+def _must(limit: Limit) -> str:
+    """What a threshold asks of its metric: ``≥ 0.8``, ``≥ baseline - 0.02 (0.8036)``."""
+    operator, _, asked = str(limit).removeprefix(f"{limit.metric} ").partition(" ")
+    return f"{_OPERATORS[operator]} {prose(asked)}"
 
 
 def _origin(facts: CheckpointFacts, occasion: Occasion) -> list[tuple[str, str]]:
     """Where a model comes from, as Markdown; commit and pull request lead to their pages."""
-    shown = list(facts.origin.items())[:_ORIGINS_SHOWN]
+    return _origins(facts.origin, occasion)
+
+
+def _origins(origin: Mapping[str, str], occasion: Occasion) -> list[tuple[str, str]]:
+    shown = list(origin.items())[:_ORIGINS_SHOWN]
     return [(prose(name, _LONGEST_FACT), _linked(name, value, occasion) or code(value)) for name, value in shown]
 
 
@@ -302,8 +398,9 @@ def _chart_words(report: BisectReport, source: str | None) -> str:
     drawn = course(report)
     if drawn is None or source is None:
         return ""
-    limits = " and ".join(prose(str(limit)) for limit in drawn.limits[:_THRESHOLDS_SHOWN])
-    marked = " ✗: the first bad one." if "✗" in source else ""
+    limits = " and ".join(prose(str(limit)) for limit in drawn.lines)
+    marked = " ✗: the first bad one." if '"✗ ' in source else ""
+    marked += " ?: uncertain." if '"? ' in source else ""
     return f"Blue: {metric_name(drawn.metric)} of each model.{f' Red: {limits}.' if limits else ''}{marked}"
 
 
@@ -357,6 +454,13 @@ def _templates() -> Environment:
             "html": html,
             "command": command,
             "metric_name": metric_name,
+            "brief": brief,
+            "ends": ends,
+            "under": _under,
+            "small": _small,
+            "before_after": _before_after,
+            "change": lambda one: change(one.before, one.after),
+            "rule": rule,
             "sign": _sign,
             "is_green": _is_green,
         }

@@ -185,23 +185,23 @@ def _inconclusive(judged: Judged) -> str:
     found, labels = judged.found, judged.labels
     if found.last_good is None and not any(found.verdicts.get(index) == "bad" for index in found.candidates):
         if any(verdict == "uncertain" for verdict in found.verdicts.values()):
-            return f"No model is good or bad beyond doubt ({judged.gates}): {_would_tell(judged)}. {_seen(found)}"
+            return f"No model is good or bad beyond doubt ({judged.gates}): {_would_tell(judged)}. {_looked_at(found)}"
         none = "The only model" if found.length == 1 else f"None of the {found.length} models"
         could = "could not" if found.length == 1 else "could"
         return f"{none} {could} be judged: nothing can be said about {judged.gates}."
     names = _listed([_doubt(judged, index) for index in found.candidates])
     unsure = any(found.verdicts.get(index) == "uncertain" for index in found.candidates)
-    tell = f" {_would_tell(judged).capitalize()}." if unsure else ""
+    tell = f"; {_would_tell(judged)}" if unsure else ""
     if found.verdicts.get(found.candidates[-1]) == "bad":
         behind = f"behind {labels[found.last_good]}, the last good model" if found.last_good is not None else "here"
         return (
             f"A regression lies {behind}, but which model was the first is not known: it is one of these "
-            f"{len(found.candidates)}: {names}.{tell} {_seen(found)}"
+            f"{len(found.candidates)}: {names}{tell}. {_looked_at(found)}"
         )
     assert found.last_good is not None  # noqa: S101 - else nothing would be judged
     return (
         f"{labels[found.last_good]} is good ({judged.gates}), but whether what follows it regressed is not known: "
-        f"{names}.{tell} {_seen(found)}"
+        f"{names}{tell}. {_looked_at(found)}"
     )
 
 
@@ -214,17 +214,19 @@ def _doubt(judged: Judged, index: int) -> str:
 def _would_tell(judged: Judged) -> str:
     """How many more rows or contents would settle every doubt about the candidates."""
     doubts = [
-        one
+        (judged.labels[index], one)
         for index in judged.found.candidates
         if index in judged.steps
         for one in judged.steps[index].thresholds
         if one.verdict == "uncertain"
     ]
-    if any(one.interval is None for one in doubts):
+    if any(one.interval is None for _, one in doubts):
         return "there are too few rows for an interval"
-    times = [one.times for one in doubts]
-    known = [value for value in times if value is not None]
-    return more_rows(max(known) if known and len(known) == len(times) else None, judged.sampling)
+    close = list(dict.fromkeys(label for label, one in doubts if one.times is None))
+    if close:
+        lie = "lies" if len(close) == 1 else "lie"
+        return f"{_listed(close)} {lie} so close to the threshold that more rows will hardly tell"
+    return more_rows(max((one.times for _, one in doubts if one.times is not None), default=None), judged.sampling)
 
 
 def _named(judged: Judged, index: int) -> str:
@@ -234,6 +236,10 @@ def _named(judged: Judged, index: int) -> str:
 def _seen(found: Found) -> str:
     if found.proven:
         return f"Proven over all {found.length} models."
+    return _looked_at(found)
+
+
+def _looked_at(found: Found) -> str:
     return f"{len(found.verdicts)} of {found.length} models seen."
 
 
