@@ -20,6 +20,10 @@ from benchmarks.measure import Command
 SYNTHETIC_MODELS = (8, 64, 1024)
 COMMITS = 64
 REAL_MIN_PLCC = 0.8
+_ALIKE = ("--strategy", "bisect", "--resamples", "0")
+"""Ours does no more than the stand-in: it bisects, and has no intervals."""
+_FULL_LOOK = ("--strategy", "scan")
+"""Ours looks at every model, each value with an interval of 2,000 resamples."""
 _STRAIGHTFORWARD = (sys.executable, str(Path(__file__).with_name("straightforward.py")))
 _GIT = ("git", "-c", "user.name=benchmark", "-c", "user.email=benchmark@localhost", "-c", "commit.gpgsign=false")
 
@@ -60,9 +64,12 @@ def all_cases(workplace: Path, data: Path) -> Iterator[Case | LeftOut]:
     ground = Ground(workplace, data)
     yield ground.check()
     for models in SYNTHETIC_MODELS:
-        yield ground.bisect_synthetic(models)
-    yield ground.bisect_real()
-    yield ground.git_bisect()
+        yield ground.bisect_synthetic(models, _ALIKE)
+    yield ground.bisect_synthetic(SYNTHETIC_MODELS[-1], _FULL_LOOK)
+    yield ground.bisect_real(_ALIKE)
+    yield ground.bisect_real(_FULL_LOOK)
+    yield ground.git_bisect(_ALIKE)
+    yield ground.git_bisect(_FULL_LOOK)
     yield ground.generate()
 
 
@@ -90,16 +97,16 @@ class Ground:
             ),
         )
 
-    def bisect_synthetic(self, models: int) -> Case:
+    def bisect_synthetic(self, models: int, options: tuple[str, ...]) -> Case:
         """Which of ``models`` synthetic models was the first to get worse?"""
         cache = self._synthetic(models)
         return Case(
-            f"bisect, 256 rows, {models:,} models",
-            self._our_bisect(cache, cache / "models", 0.85),
+            f"bisect, 256 rows, {models:,} models{_said(options)}",
+            self._our_bisect(cache, cache / "models", 0.85, options),
             self._their_bisect(cache, cache / "models", 0.85),
         )
 
-    def bisect_real(self) -> Case | LeftOut:
+    def bisect_real(self, options: tuple[str, ...]) -> Case | LeftOut:
         """Which of eleven published models is worse than the newest, walking back in time?
 
         Newest first: in that order the real scores fall below the threshold once and for good, so a plain
@@ -107,28 +114,31 @@ class Ground:
         """
         registry = self.data / "vmaf-history" / "registry.json"
         frames = self.data / "avt-vqdb-uhd-1" / "frames.parquet"
-        name = "bisect, 382,380 real rows, 11 real models"
+        name = f"bisect, 382,380 real rows, 11 real models{_said(options)}"
         for needed in (registry, frames):
             if not needed.is_file():
                 return LeftOut(name, f"{needed} is not there; name the folder in BISECT_CACHE_REAL_DATA")
         cache, models = self.workplace / "real", self.workplace / "newest-first"
-        _call(*our_command(), "generate", str(cache), "--table", str(frames), "--content", "content_id")
-        models.mkdir()
-        for number, entry in enumerate(reversed(json.loads(registry.read_bytes())["models"])):
-            shutil.copy(registry.parent / entry["file"], models / f"{number:02d}-{entry['name']}.onnx")
+        if not models.exists():
+            _call(*our_command(), "generate", str(cache), "--table", str(frames), "--content", "content_id")
+            models.mkdir()
+            for number, entry in enumerate(reversed(json.loads(registry.read_bytes())["models"])):
+                shutil.copy(registry.parent / entry["file"], models / f"{number:02d}-{entry['name']}.onnx")
         return Case(
             name,
-            self._our_bisect(cache, models, REAL_MIN_PLCC),
+            self._our_bisect(cache, models, REAL_MIN_PLCC, options),
             self._their_bisect(cache, models, REAL_MIN_PLCC),
         )
 
-    def git_bisect(self) -> Case | LeftOut:
+    def git_bisect(self, options: tuple[str, ...]) -> Case | LeftOut:
         """Which of 64 commits to one model file was the first to get worse?"""
-        name = f"git bisect run with a script, {COMMITS} commits, beside our bisect of the same history"
+        name = f"git bisect run with a script, {COMMITS} commits, beside our bisect of the same history{_said(options)}"
         if shutil.which("git") is None:
             return LeftOut(name, "there is no git here")
         cache = self._synthetic(COMMITS)
-        repository = _repository_of(cache / "models", self.workplace / "repository")
+        repository = self.workplace / "repository"
+        if not repository.exists():
+            _repository_of(cache / "models", repository)
 
         def start_over() -> None:
             _call(*_GIT, "bisect", "reset", cwd=repository)
@@ -141,7 +151,7 @@ class Ground:
         judge = (*_STRAIGHTFORWARD, "judge", str(cache), "model.onnx")
         return Case(
             name,
-            self._our_bisect_of_history(cache, repository),
+            self._our_bisect_of_history(cache, repository, options),
             Side(Command((*_GIT, "bisect", "run", *judge), cwd=repository, prepare=start_over), first_bad_commit),
         )
 
@@ -167,7 +177,7 @@ class Ground:
             _call(*our_command(), "generate", str(cache), "--models", str(models), "--regress-at", regress_at)
         return cache
 
-    def _our_bisect(self, cache: Path, models: Path, min_plcc: float) -> Side:
+    def _our_bisect(self, cache: Path, models: Path, min_plcc: float, options: tuple[str, ...]) -> Side:
         report = self.workplace / f"{cache.name}-{models.name}.json"
 
         def outcome_in_report(_printed: str) -> str:
@@ -177,13 +187,13 @@ class Ground:
         arguments = ("--timeline", f"files:{models}/*.onnx", "--threshold", f"plcc >= {min_plcc}")
         return Side(
             Command(
-                (*our_command(), "bisect", "--cache", str(cache), *arguments, "--json", str(report)),
+                (*our_command(), "bisect", "--cache", str(cache), *arguments, *options, "--json", str(report)),
                 exit_code=1,
             ),
             outcome_in_report,
         )
 
-    def _our_bisect_of_history(self, cache: Path, repository: Path) -> Side:
+    def _our_bisect_of_history(self, cache: Path, repository: Path, options: tuple[str, ...]) -> Side:
         report = self.workplace / "history.json"
 
         def outcome_in_report(_printed: str) -> str:
@@ -191,7 +201,7 @@ class Ground:
             return _in_words(said["outcome"], said["first_bad"] and said["first_bad"]["origin"]["subject"])
 
         arguments = ("--timeline", "git-log:model.onnx", "--threshold", "plcc >= 0.85", "--json", str(report))
-        command = (*our_command(), "bisect", "--cache", str(cache), *arguments)
+        command = (*our_command(), "bisect", "--cache", str(cache), *arguments, *options)
         return Side(Command(command, exit_code=1, cwd=repository), outcome_in_report)
 
     def _their_bisect(self, cache: Path, models: Path, min_plcc: float) -> Side:
@@ -229,3 +239,7 @@ def _call(*argv: str, cwd: Path | None = None) -> str:
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(argv)}\nended with {done.returncode} and said:\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def _said(options: tuple[str, ...]) -> str:
+    return ", ours a full look with intervals" if options == _FULL_LOOK else ""

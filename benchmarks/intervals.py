@@ -55,9 +55,7 @@ def main() -> int:
     print(f"  NumPy {np.__version__}; {arguments.resamples:,} resamples; PLCC, SROCC, RMSE and mapped RMSE")
     print(f"- ours: on {THREADS} threads, drawing and everything that depends on the target included")
     print("- loop: PLCC and SROCC by scipy.stats, RMSE and mapped RMSE by NumPy, one resample after the other\n")
-    print(
-        "| case | ours, s | of it once | per model, ms | loop, s (scaled) | loop / ours | differ by | peak, MiB |"
-    )
+    print("| case | ours, s | of it once | per model, ms | loop, s (scaled) | loop / ours | differ by | peak, MiB |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     slow = [case.name for case in cases if report(case, arguments.resamples) < 20]
     if real is None:

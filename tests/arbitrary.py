@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from bisect_cache.cache.drift import CheckOutcome, Finding, Kind, Severity
 from bisect_cache.cache.manifest import Direction, Target
 from bisect_cache.judge.by_content import ContentCompared
+from bisect_cache.judge.choices import Decision, Strategy
 from bisect_cache.judge.deciding import Compared
 from bisect_cache.judge.moved import ContentMoved, RowMoved
-from bisect_cache.judge.thresholds import METRIC_NAMES
 from bisect_cache.judge.sampling import Sampling
-from bisect_cache.judge.verdict import Decision, Verdict
+from bisect_cache.judge.thresholds import METRIC_NAMES
+from bisect_cache.judge.verdict import Verdict
 from bisect_cache.report.history import Night
 from bisect_cache.report.marker import marker, run_marker
 from bisect_cache.report.occasion import Occasion
@@ -33,7 +34,7 @@ from bisect_cache.report.structs import (
     decode_report,
     encode_report,
 )
-from bisect_cache.search import Crossing, Outcome, Strategy
+from bisect_cache.search import Crossing, Outcome
 
 BISECT_OUTCOMES = (*get_args(Outcome), "wiring-broke")
 CHECK_OUTCOMES = get_args(CheckOutcome)
@@ -87,8 +88,11 @@ _verdicts = st.sampled_from(get_args(Verdict))
 _metrics = st.dictionaries(_metric_names, NUMBERS, max_size=4)
 _origins = st.dictionaries(st.sampled_from(["file", "version", *HOSTILE[:6]]), NAMES, **_few)
 _thresholds = st.sampled_from(
-    ["plcc >= 0.85", "srocc>0.8", "rmse <= 2", "rmse_mapped < -1e300", "PLCC > 1e9", "", "|", "plcc >= nan", "x" * 3000]
-    + ["plcc >= baseline - 0.02", "rmse <= baseline * 1e308", "srocc > previous", "PLCC >= BASELINE + 1e9"]
+    [
+        *("plcc >= 0.85", "srocc>0.8", "rmse <= 2", "rmse_mapped < -1e300", "PLCC > 1e9", "", "|", "plcc >= nan"),
+        *("plcc >= baseline - 0.02", "rmse <= baseline * 1e308", "srocc > previous", "PLCC >= BASELINE + 1e9"),
+        "x" * 3000,
+    ]
 )
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import os
-import subprocess
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import onnx
+import pytest
 from making import SIX, constant, linear, save
 
 from bisect_cache.cache.generate import generate
 from bisect_cache.cache.manifest import Table
 from bisect_cache.cache.opened import Cache
+from bisect_cache.cli import main
 from bisect_cache.judge.choices import Predicts, Resampling
 from bisect_cache.judge.judge import Judge, Ports
 from bisect_cache.judge.measuring import Measuring
@@ -72,13 +76,13 @@ def timeline_at(folder: Path, models: Sequence[onnx.ModelProto | bytes]) -> Path
 
 def verdicts_at(folder: Path, letters: str) -> Path:
     """A timeline of models that are good (g), bad (b), predict NaN (n) or cannot be loaded (x)."""
-    made = {"g": linear(), "b": linear((-1,) * 6), "n": constant(NAN), "x": b"no model at all"}
+    made = {"g": weaker(0), "b": weaker(2), "n": constant(NAN), "x": b"no model at all"}
     return timeline_at(folder, [made[letter] for letter in letters])
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What the command came to."""
+    """What a command came to."""
 
     code: int
     said: str
@@ -89,9 +93,24 @@ class Ran:
     """Of ``--json``; empty where none was written."""
 
     @property
-    def verdicts(self) -> dict[str, str]:
-        """By label."""
-        return {step["label"]: step["verdict"] for step in self.report["steps"]}
+    def outcome(self) -> str:
+        """In one word."""
+        return str(self.report["outcome"])
+
+    @property
+    def verdict(self) -> str:
+        """In one sentence."""
+        return str(self.report["verdict"])
+
+    @property
+    def steps(self) -> dict[str, dict[str, Any]]:
+        """By label, in the order of the timeline."""
+        return {step["label"]: step for step in sorted(self.report["steps"], key=lambda step: step["index"])}
+
+    @property
+    def letters(self) -> str:
+        """What was found of each model that was looked at, in the order of the timeline: ``ggub``."""
+        return "".join("x" if step["verdict"] == "untestable" else step["verdict"][0] for step in self.steps.values())
 
     @property
     def first_bad(self) -> str | None:
@@ -99,24 +118,31 @@ class Ran:
         return self.report["first_bad"] and str(self.report["first_bad"]["label"])
 
 
-def command(*arguments: object, cwd: Path | None = None) -> Ran:
-    """``bisect-cache`` in a process of its own; a traceback is an error whatever the test wants."""
-    completed = subprocess.run(
-        [sys.executable, "-m", "bisect_cache", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=os.environ | {"COLUMNS": "400"},
-        timeout=120,
-        check=False,
+def command(*arguments: object, cwd: Path) -> Ran:
+    """``bisect-cache`` as a shell in ``cwd`` starts it, but in this process; a traceback is an error."""
+    out, err = io.StringIO(), io.StringIO()
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    try:
+        with (
+            contextlib.chdir(cwd),
+            mock.patch.object(sys, "argv", ["bisect-cache", *map(str, arguments)]),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as ended,
+        ):
+            main()
+    finally:
+        signal.signal(signal.SIGTERM, on_sigterm)
+    assert isinstance(ended.value.code, int)
+    report = cwd / "report.json"
+    return Ran(
+        ended.value.code,
+        out.getvalue(),
+        " ".join(err.getvalue().split()),
+        json.loads(report.read_text()) if "report.json" in arguments and report.exists() else {},
     )
-    assert "Traceback" not in completed.stderr, completed.stderr
-    return Ran(completed.returncode, completed.stdout, " ".join(completed.stderr.split()), {})
 
 
 def bisect(cwd: Path, *arguments: object) -> Ran:
-    """``bisect-cache bisect`` in ``cwd``, with its report."""
-    (cwd / "report.json").unlink(missing_ok=True)
-    ran = command("bisect", *arguments, "--json", "report.json", cwd=cwd)
-    report = cwd / "report.json"
-    return Ran(ran.code, ran.said, ran.told, json.loads(report.read_text()) if report.exists() else {})
+    """``bisect-cache bisect`` on the cache ``c`` and the models ``m`` in ``cwd``, with its report."""
+    return command("bisect", "--cache", "c", "--timeline", "m", *arguments, "--json", "report.json", cwd=cwd)

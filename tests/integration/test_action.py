@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from acting import ROOT, act
+from judging import noisy_cache_at, timeline_at, verdicts_at, weaker
 from making import bisect_report, cache_at, linear, save, table_cache_at
 
 from bisect_cache.action import judging
@@ -33,7 +34,7 @@ def test_without_inputs_it_is_a_smoke_test_on_the_embedded_cache(workspace: Path
     assert list(ran.outputs) == OUTPUTS
     assert ran.outputs["outcome"] == "no-regression"
     assert ran.outputs["drift"] == "clean"
-    assert ran.summary.startswith("## ✅ bisect-cache: no regression between the ends")
+    assert ran.summary.startswith("## ✅ bisect-cache: no regression\n")
     assert "not** that a model is healthy" in ran.summary
     assert ran.report["check"]["outcome"] == "clean"
 
@@ -122,7 +123,7 @@ def test_a_report_that_cannot_be_written_takes_no_other_surface_with_it(workspac
     )
     assert completed.returncode == 2
     assert "::warning title=bisect-cache%3A something could not be written" in completed.stdout
-    assert "no regression between the ends" in summary.read_text()
+    assert "## ✅ bisect-cache: no regression\n" in summary.read_text()
 
 
 def test_nothing_a_model_is_called_is_a_command_to_the_runner(workspace: Path) -> None:
@@ -250,3 +251,72 @@ def test_a_report_that_a_link_leads_elsewhere_replaces_the_link_and_not_what_it_
     assert ran.outputs["outcome"] == "wiring-broke"
     assert victim.read_text() == "mine"
     assert not (workspace / "bisect-cache-report.json").is_symlink()
+
+
+def test_how_models_are_judged_is_what_the_workflow_says(workspace: Path) -> None:
+    noisy_cache_at(workspace / "cache", direction="lower-is-better")
+    timeline_at(workspace / "m", [weaker(noise, -1) for noise in (0.4, 0, 0.05, 0.05, 0.1)])
+    ran = act(
+        workspace,
+        cache="cache",
+        timeline="files:m/*.onnx",
+        thresholds="plcc >= baseline - 0.02\nplcc >= 0.5",
+        baseline=" m_01 ",
+        decision="Interval",
+        strategy="bisect",
+        by_content="true",
+        predicts="target",
+    )
+    assert ran.report["baseline"]["label"] == "m_01"
+    assert (ran.code, ran.outputs["outcome"], ran.outputs["first-bad-model"]) == (1, "head-bad", "m_00")
+    verdicts = {step["label"]: step["verdict"] for step in ran.report["steps"]}
+    assert verdicts == {"m_00": "bad", "m_04": "uncertain"}, "the baseline is measured, and is no model looked for"
+    assert (ran.report["strategy"], ran.report["decision"], ran.report["proven"]) == ("bisect", "interval", False)
+    assert [(groups["before"], groups["after"]) for groups in ran.report["groups"]] == [("m_01", "m_04")]
+    assert any("models are taken to predict mos itself" in note for note in ran.report["notes"])
+    for option in ("--baseline m_01", "--decision interval", "--strategy bisect", "--by-content", "--predicts target"):
+        assert option in ran.report["reproduce"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ({"thresholds": "plcc >= previous - 0.1", "strategy": "bisect"}, "leave --strategy bisect out"),
+        ({"baseline": "v9"}, "baseline 'v9' is no label, tag, commit or file of the timeline"),
+        ({"decision": "maybe"}, "input 'decision' is 'maybe'; it can be auto or point or interval"),
+    ],
+)
+def test_choices_that_cannot_be_followed_break_the_wiring_by_name(
+    workspace: Path, inputs: dict[str, str], words: str
+) -> None:
+    ran = act(workspace, **inputs)
+    assert (ran.code, ran.outputs["outcome"]) == (2, "wiring-broke")
+    assert words in ran.report["verdict"]
+
+
+def test_a_dip_that_is_over_fails_the_job_as_a_regression_does(workspace: Path) -> None:
+    noisy_cache_at(workspace / "cache", rows=64)
+    verdicts_at(workspace / "m", "ggbbg")
+    gate = {"cache": "cache", "timeline": "files:m/*.onnx", "thresholds": "plcc >= 0.8"}
+    ran = act(workspace, **gate, fail_on="regression")
+    assert ran.code == 1
+    assert ran.outputs == {
+        "outcome": "non-monotone",
+        "first-bad-model": "m_02",
+        "first-bad-index": "2",
+        "last-good-model": "m_01",
+        "drift": "clean",
+        "report": "bisect-cache-report.json",
+    }
+    assert ran.summary.startswith("## ❌ bisect-cache: models got worse and better again\n")
+    assert re.search(r"::error title=bisect-cache%3A [^,]+,file=m/m_02.onnx", ran.log)
+    assert act(workspace, **gate, fail_on="drift, inconclusive").code == 0
+    assert act(workspace, **gate, strategy="bisect").outputs["outcome"] == "no-regression"
+
+
+def test_a_check_says_in_the_summary_what_the_cache_can_tell(workspace: Path) -> None:
+    noisy_cache_at(workspace / "cache")
+    ran = act(workspace, mode="check", cache="cache")
+    assert ran.report["detectable"].keys() == {"plcc", "srocc"}
+    assert "256 rows of 32 contents: a PLCC drop under 0." in ran.summary
+    assert "cannot be told from chance" in ran.summary

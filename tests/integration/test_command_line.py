@@ -279,7 +279,7 @@ def test_the_report_says_on_what_and_with_what_the_run_was_made(tmp_path: Path) 
     assert [note[:38] for note in report["notes"]] == ["named more than once, listed once: m/m"]
     assert "note: named more than once" in completed.stderr
     checked = json.loads(run("check", "c", "--json", "-", cwd=tmp_path).stdout)
-    assert (checked["cache"]["provenance"], checked["cache"]["contents"]) == ("real", None)
+    assert (checked["cache"]["provenance"], checked["cache"]["contents"]) == ("real", 4)
     listed = run("timeline", "m", "m/model_0.onnx", cwd=tmp_path)
     assert "note: named more than once" in listed.stderr
 

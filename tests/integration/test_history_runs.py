@@ -16,6 +16,7 @@ from making_history import History
 from bisect_cache.action.event import Place
 from bisect_cache.action.posting.api import Api
 from bisect_cache.action.posting.pulls import with_pull_requests
+from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.report.sections import joined
 from bisect_cache.report.structs import CheckpointFacts, RunReport, Section
 from bisect_cache.runs.request import BisectRequest
@@ -68,12 +69,23 @@ def test_the_report_tells_of_every_version_and_not_only_of_those_looked_at(histo
 def test_the_same_model_again_is_judged_once_and_listed_twice(history: History) -> None:
     history.put("model.onnx", GOOD)
     history.commit("back to the first (#4)")
-    report = bisect(history)
-    assert [step.index for step in report.steps] == [0, 3]
-    first, again = report.steps
-    assert again.metrics == first.metrics
-    assert again.seconds == 0
-    assert again.notes == (f"the same model as {first.label}",)
+    for more in ({}, {"thresholds": parse_thresholds(["plcc >= baseline - 0.02", "srocc >= previous - 0.02"])}):
+        report = bisect(history, **more)
+        assert sorted(step.index for step in report.steps) == [0, 1, 2, 3]
+        first, again = (next(step for step in report.steps if step.index == index) for index in (0, 3))
+        assert (again.verdict, again.metrics, again.intervals) == ("good", first.metrics, first.intervals)
+        assert again.seconds == 0
+        assert again.notes == (f"the same model as {first.label}",)
+        assert [step.label for step in report.steps if step.seconds == 0] == [again.label]
+
+
+def test_a_model_that_came_back_is_good_beside_the_baseline_that_it_is(history: History) -> None:
+    history.put("model.onnx", GOOD)
+    history.commit("back to the first (#4)")
+    report = bisect(history, thresholds=parse_thresholds(["plcc > baseline"]))
+    verdicts = {step.index: (step.verdict, step.thresholds[0].interval) for step in report.steps}
+    assert verdicts[0] == verdicts[3] == ("good", None)
+    assert verdicts[2][0] == "bad"
 
 
 @pytest.mark.parametrize(("base", "words"), [("main", "was there before this change"), ("main~2", "is part of this")])

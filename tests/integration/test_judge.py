@@ -204,7 +204,8 @@ def test_a_worker_that_dies_makes_its_model_untestable_and_is_replaced(cache: Ca
         judge = judge_of(worker, cache)
         for _ in range(2):
             measurement = judge.measure(Checkpoint("m", Killing(worker, moved)))
-            assert "the worker process was ended by SIGKILL, most likely for want of memory" in (measurement.fault or "")
+            killed = "the worker process was ended by SIGKILL, most likely for want of memory"
+            assert killed in (measurement.fault or "")
             assert not worker.alive
         assert is_good(judged(judge, linear(), tmp_path))
 

@@ -9,6 +9,7 @@ from itertools import combinations
 import pytest
 from drawing import Browser, Diagram, Text
 from making import bisect_report, step
+from msgspec.structs import replace
 
 from bisect_cache.report.chart import chart
 from bisect_cache.report.structs import BisectReport, CheckpointFacts, TimelineFacts
@@ -68,6 +69,13 @@ def named(label: str, count: int) -> BisectReport:
     return timeline(range(count), label.replace("{", "{{").replace("}", "}}") + " {}")
 
 
+def doubtful(count: int) -> BisectReport:
+    """So many models in front of the first bad one, each of which is uncertain."""
+    report = timeline(range(count))
+    steps = tuple(replace(one, verdict="uncertain") if one.verdict == "good" else one for one in report.steps)
+    return replace(report, steps=steps)
+
+
 def valued(values: list[float], threshold: str) -> BisectReport:
     """Models with these values of the threshold's metric."""
     metric = threshold.split(maxsplit=1)[0]
@@ -78,6 +86,7 @@ def valued(values: list[float], threshold: str) -> BisectReport:
 REPORTS = {name: timeline(indexes) for name, indexes in TIMELINES.items()}
 REPORTS |= {name: valued(values, threshold) for name, (values, threshold) in VALUES.items()}
 REPORTS |= {f"{name}, {count} models": named(label, count) for name, label in HOSTILE.items() for count in (2, 5, 8)}
+REPORTS |= {f"{count} models, most of them uncertain": doubtful(count) for count in (5, 20, 50, 500)}
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from making import bisect_report, check_report, step
 
 from bisect_cache.action.annotations import annotated
 from bisect_cache.action.failing import exit_code
-from bisect_cache.action.inputs import BadInput, Inputs, Posting, read_inputs, read_posting
+from bisect_cache.action.inputs import BadInput, Choices, Inputs, Posting, read_inputs, read_posting
 from bisect_cache.cache.drift import Finding
 from bisect_cache.judge.thresholds import Threshold
 from bisect_cache.report.sections import joined
@@ -25,6 +25,12 @@ def test_no_inputs_at_all_are_the_defaults() -> None:
     assert (read.mode, read.caches, read.timeline, read.fail_on) == ("bisect", ("embedded",), (), DEFAULT)
     assert read.thresholds == (Threshold("plcc", ">=", 0.85),)
     assert str(read.report) == "bisect-cache-report.json"
+    assert read.choices == Choices(None, "auto", "auto", "quality", by_content=False)
+
+
+def test_how_models_are_judged_is_read_in_capitals_and_among_spaces_too() -> None:
+    read = inputs(baseline=" v1.2 \n", strategy=" Scan", decision="INTERVAL", predicts="target ", by_content="True")
+    assert read.choices == Choices("v1.2", "scan", "interval", "target", by_content=True)
 
 
 def test_words_may_be_in_capitals_and_among_spaces() -> None:
@@ -100,6 +106,11 @@ def test_caches_are_lines_and_each_is_named_once() -> None:
         ({"thresholds": "plcc >= "}, "input 'thresholds': threshold 'plcc >=', position 8"),
         ({"fail_on": "regresion"}, "input 'fail-on' holds 'regresion'"),
         ({"fail_on": "never, drift"}, "'never' stands alone"),
+        ({"strategy": "linear"}, "input 'strategy' is 'linear'; it can be auto or bisect or scan"),
+        ({"decision": "p-value"}, "input 'decision' is 'p-value'; it can be auto or point or interval"),
+        ({"predicts": "mos"}, "input 'predicts' is 'mos'; it can be quality or target"),
+        ({"by_content": "yes"}, "input 'by-content' is 'yes'; it can be true or false"),
+        ({"thresholds": "plcc >= base - 1"}, "'base' is no number"),
     ],
 )
 def test_a_bad_input_is_named(given: dict[str, str], words: str) -> None:
@@ -119,12 +130,15 @@ def test_a_bad_input_is_named(given: dict[str, str], words: str) -> None:
         ("no-regression", "wiring-broke", {"regression"}, 2),
         ("regression", "clean", DEFAULT, 1),
         ("head-bad", "clean", DEFAULT, 1),
-        ("non-monotone", "clean", DEFAULT, 1),
         ("regression", "clean", {"drift"}, 0),
         ("inconclusive", "clean", DEFAULT, 2),
         ("inconclusive", "drift", DEFAULT, 1),
         ("inconclusive", "clean", {"regression"}, 0),
         ("wiring-broke", "clean", {"regression"}, 2),
+        ("non-monotone", "clean", DEFAULT, 1),
+        ("non-monotone", "clean", {"regression"}, 1),
+        ("non-monotone", "clean", {"drift", "inconclusive"}, 0),
+        ("head-bad", "clean", {"regression"}, 1),
     ],
 )
 def test_what_fails_a_job(outcome: str, check: str, fail_on, code: int) -> None:
@@ -168,6 +182,16 @@ def test_a_regression_is_one_error_before_all_drift() -> None:
     shown = annotated(bisect_report(check=check_report("drift", findings=findings(2, "error"))), ["c"])
     assert shown[0].title == "bisect-cache: a model regressed"
     assert shown[0].message == "model_01 is the first regressing model."
+
+
+def test_a_regression_that_is_over_is_an_error_too() -> None:
+    (shown,) = annotated(bisect_report("non-monotone", check=check_report()), ["c"])
+    assert (shown.level, shown.title) == ("error", "bisect-cache: models got worse and better again")
+
+
+def test_an_uncertain_model_is_no_broken_one() -> None:
+    unsure = bisect_report("no-regression", first_bad=None, steps=(step(0), step(1, "uncertain"), step(2)))
+    assert annotated(unsure, ["c"]) == []
 
 
 def test_a_green_run_annotates_nothing() -> None:

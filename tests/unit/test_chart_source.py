@@ -10,8 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from making import bisect_report, step
 
-from bisect_cache.report.chart import chart, course, metric_name, sparkline, understood
-from bisect_cache.report.structs import BisectReport, CheckpointFacts
+from bisect_cache.judge.deciding import Compared
+from bisect_cache.report.chart import chart, course, metric_name, sparkline
+from bisect_cache.report.limits import understood
+from bisect_cache.report.structs import BaselineFacts, BisectReport, CheckpointFacts
 
 FACES = "▁▂▃▄▅▆▇█"
 VALUES = st.floats(-1e9, 1e9)
@@ -47,7 +49,7 @@ def assert_is_mermaid(source: str) -> None:
     """Every line is one that Mermaid's grammar of this chart knows, and nothing else."""
     number = r"-?\d+(\.\d+)?"
     values = rf"\[{number}(, {number})*\]"
-    name = r'"(✗ )?[\w.\-+/() …]*"'
+    name = r'"([✗?] )?[\w.\-+/() …]*"'
     grammar = [
         r"%%\{init: \{.*\}\}%%",
         "xychart-beta",
@@ -95,6 +97,50 @@ def test_no_label_ends_the_code_block_that_a_chart_stands_in(label: str) -> None
     assert "```" not in source
     assert "~~~" not in source
     assert_is_mermaid(source)
+
+
+def test_a_threshold_against_the_baseline_is_drawn_at_what_it_comes_to_and_one_against_neighbours_is_not() -> None:
+    baseline = BaselineFacts(0, "m", {}, {"plcc": 0.8})
+    asked = ("plcc >= baseline - 0.02", "plcc >= previous - 0.01", "rmse <= baseline * 2")
+    source = chart(judged([0.9, 0.7], thresholds=asked, baseline=baseline)) or ""
+    assert lines(source)[1:] == [[0.78, 0.78]]
+    assert len(lines(chart(judged([0.9, 0.7], thresholds=asked)) or "")) == 1
+    assert len(lines(chart(judged([0.9, 0.7], thresholds=("plcc >= 0.8", "plcc > 0.8"))) or "")) == 2
+
+
+def test_the_metric_is_the_one_that_the_report_says_is_not_held() -> None:
+    def compared(threshold: str, verdict: str) -> Compared:
+        return Compared(threshold, -0.1, None, verdict)  # type: ignore[arg-type]
+
+    asked = ("plcc >= baseline - 0.02", "srocc >= baseline - 0.02")
+    against = (compared(asked[0], "good"), compared(asked[1], "bad"))
+    steps = (step(0), step(1, "bad", thresholds=against))
+    drawn = course(bisect_report(steps=steps, thresholds=asked))
+    assert drawn is not None
+    assert drawn.metric == "srocc"
+    doubtful = (
+        step(0),
+        step(1, "uncertain", metrics={"plcc": 1.0, "srocc": 1.0}, thresholds=(compared(asked[1], "uncertain"),)),
+    )
+    drawn = course(
+        bisect_report(steps=doubtful, thresholds=asked, first_bad=None, candidates=(CheckpointFacts(1, "m"),))
+    )
+    assert drawn is not None
+    assert drawn.metric == "srocc"
+
+
+def test_uncertain_models_are_marked_on_the_axis_where_it_has_room_for_marks() -> None:
+    def report(length: int) -> BisectReport:
+        steps = tuple(
+            step(index, "uncertain" if index in (1, 2) else "good", metrics={"plcc": 0.9}) for index in range(length)
+        )
+        return bisect_report(steps=steps, first_bad=CheckpointFacts(2, "m"))
+
+    for length in (3, 12, 20):
+        marked = [name[0] for name in names(chart(report(length)) or "")[:3]]
+        assert (marked[1], marked[2]) == ("?", "✗")
+        assert marked[0] not in "?✗"
+    assert "?" not in (chart(report(21)) or "")
 
 
 @given(st.lists(VALUES, min_size=2, max_size=40), VALUES)

@@ -68,3 +68,16 @@ def test_a_smoke_test_speaks_of_the_wiring_and_not_of_a_model() -> None:
 def test_a_real_section_has_the_headline_that_it_would_have_alone() -> None:
     for outcome in BISECT_OUTCOMES:
         assert section_headline(section(bisect_report(outcome))) == headline(bisect_report(outcome))
+
+
+def test_that_no_model_regressed_is_said_of_the_ends_alone_where_others_were_not_looked_at() -> None:
+    assert headline(bisect_report("no-regression", proven=True)) == (GREEN, "no regression")
+    assert headline(bisect_report("no-regression", proven=False)) == (GREEN, "no regression between the ends")
+    drifted = bisect_report("no-regression", proven=True, check=check_report("drift"))
+    assert headline(drifted).words == "the cache has drifted; no regression"
+    assert headline(run_report(section(bisect_report("no-regression", proven=True)))) == (GREEN, "no regression")
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in BISECT_OUTCOMES if outcome != "no-regression"])
+def test_that_every_model_was_looked_at_changes_no_other_headline(outcome: str) -> None:
+    assert headline(bisect_report(outcome, proven=True)) == HEADLINES[outcome]

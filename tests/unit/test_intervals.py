@@ -31,6 +31,12 @@ def test_t_probabilities_are_those_of_scipy() -> None:
             assert t_cdf(t, freedom) == pytest.approx(stats.t.cdf(t, freedom), abs=1e-11), (t, freedom)
 
 
+def test_hills_formula_is_right_long_before_it_is_used() -> None:
+    for t in (-6.0, -2.5, 0.4, 1.5, 8.0):
+        score = intervals._normal_score(t, 30)
+        assert stats.norm.cdf(score) == pytest.approx(stats.t.cdf(t, 30), abs=2e-12), t
+
+
 @pytest.mark.parametrize("units", [2, 3, 17, 32, 256, 5000])
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
 def test_the_level_is_hesterbergs(units: int, confidence: float) -> None:

@@ -11,6 +11,7 @@ from making import bisect_report, step
 
 from bisect_cache.report.kept import Gap, kept
 from bisect_cache.report.structs import BisectReport, CheckpointFacts, Step
+from bisect_cache.search import Crossing
 
 VERDICTS = ("good", "bad", "untestable", "uncertain")
 
@@ -56,17 +57,22 @@ def test_what_is_shown_outranks_what_is_left_out(looked: list[tuple[int, str]], 
     pair = data.draw(st.lists(st.integers(0, 60), max_size=2))
     rows = data.draw(st.integers(0, 30))
     facts = [CheckpointFacts(index, "m") for index in pair] + [None, None]
+    turns = data.draw(st.lists(st.integers(0, 60), max_size=4))
     report = bisect_report(
-        steps=tuple(step(index, verdict) for index, verdict in looked), first_bad=facts[0], last_good=facts[1]
+        steps=tuple(step(index, verdict) for index, verdict in looked),
+        first_bad=facts[0],
+        last_good=facts[1],
+        crossings=tuple(Crossing("recovery", before, after) for before, after in pairwise(turns)),
     )
     ends = {min(looked)[0], max(looked)[0]}
+    turns = turns if len(turns) > 1 else []
 
     def importance(index: int, verdict: str) -> int:
-        return 3 if index in pair else 2 if index in ends else 1 if verdict != "good" else 0
+        return 4 if index in pair else 3 if index in ends else 2 if index in turns else 1 if verdict != "good" else 0
 
     steps = [entry for entry in kept(report, rows) if isinstance(entry, Step)]
     left_out = Counter(looked) - Counter((one.index, one.verdict) for one in steps)
-    lowest_shown = min((importance(one.index, one.verdict) for one in steps), default=3)
+    lowest_shown = min((importance(one.index, one.verdict) for one in steps), default=4)
     assert all(importance(*one) <= lowest_shown for one in left_out)
 
 
@@ -80,6 +86,20 @@ def test_of_thousands_the_good_middle_gives_way_first() -> None:
         assert counted(kept(report, rows)) == {"good": 4957, "bad": 40, "untestable": 3}
     assert shown(report, 4) == [0, 2999, 3000, 4999]
     assert shown(report, 2) == [2999, 3000]
+
+
+def test_models_at_turns_stay_before_other_bad_and_uncertain_ones() -> None:
+    verdicts = ["good"] * 3 + ["bad"] * 40 + ["good"] * 20 + ["uncertain"] * 20 + ["good"] * 20
+    crossings = (Crossing("regression", 2, 3), Crossing("recovery", 42, 43))
+    report = bisect_report(
+        steps=tuple(step(index, verdict) for index, verdict in enumerate(verdicts)),
+        first_bad=CheckpointFacts(3, "m"),
+        last_good=CheckpointFacts(2, "m"),
+        crossings=crossings,
+    )
+    assert shown(report, 6) == [0, 2, 3, 42, 43, 102]
+    assert shown(report, 8) == [0, 2, 3, 4, 5, 42, 43, 102]
+    assert set(range(63, 83)) < set(shown(report, 65))
 
 
 def test_of_good_ones_those_near_the_verdict_stay() -> None:

@@ -235,8 +235,8 @@ def test_notes_are_cut_with_a_count_where_there_is_no_room() -> None:
 
 def test_many_notes_on_one_model_are_cut_with_a_sign() -> None:
     many = tuple(f"note {number}." for number in range(20))
-    assert "note 7. note 8. … |" in summary(bisect_report(steps=(step(0, notes=many),)))
-    assert "note 7. note 8. |" in summary(bisect_report(steps=(step(0, notes=many[:9]),)))
+    assert "note 7. note 8. …</sub> |" in summary(bisect_report(steps=(step(0, notes=many),)))
+    assert "note 7. note 8.</sub> |" in summary(bisect_report(steps=(step(0, notes=many[:9]),)))
 
 
 def test_of_endless_lists_beside_the_verdict_the_first_are_shown() -> None:
@@ -251,7 +251,7 @@ def test_of_endless_lists_beside_the_verdict_the_first_are_shown() -> None:
     assert re.findall(r"fact(\d+) `", text) == ["0", "1", "2", "3", "4", "5", "6", "7"]
     assert re.findall(r"library(\d+) ", text) == [str(number) for number in range(12)]
     (words,) = re.findall(r"^<sub>Blue.*$", text, re.MULTILINE)
-    assert words.count("0.85") == 10
+    assert words.count("0.85") == 1
 
 
 def test_of_very_many_caches_each_keeps_its_verdict_before_all_is_dropped() -> None:
@@ -309,7 +309,7 @@ def test_the_two_models_of_a_regression_stand_beside_each_other_with_what_change
         "| last good | `model_03` | 0.8100 | 40.0000 |",
         "| first bad | `m\\|4` | 0.7500 | 38.5000 |",
         "| change | | -0.0600 | -1.5000 |",
-        "| must hold | | \\>= 0.8 &lt; 0.99 |  |",
+        "| must hold | | ≥ 0.8<br>&lt; 0.99 |  |",
     ]
     assert "|\n\n- last good: file `a.onnx`, added `2016`\n- first bad: file `b|c.onnx`\n\n**Next:**" in text
     assert "**Next:** compare `m|4` with `model_03`." in text
@@ -340,7 +340,7 @@ def test_a_wiring_that_broke_looks_like_nothing_else() -> None:
 
 NEXT = {
     "regression": "compare `model_01` with `model_00`",
-    "non-monotone": "the newest model is what ships",
+    "non-monotone": "What ships is the newest, `model_01`, which is bad.",
     "head-bad": "the threshold asks too much",
     "inconclusive": "the table below says why",
     "wiring-broke": "mend what is named above",
@@ -396,8 +396,8 @@ def test_everything_that_a_reader_must_be_told_stands_in_the_summary() -> None:
         ),
         HERE,
     )
-    assert "| fed in batches |" in text.replace("|  ", "| ")
-    assert "| too low |" in text
+    assert "| 0 | `model_00`<br><sub>fed in batches</sub> | good |" in text
+    assert "| 1 | `model_01`<br><sub>too low</sub> | bad |" in text
     assert "- note: older layout" in text
     assert "<details><summary>2 of 2 models looked at, against plcc &gt;= 0.85</summary>" in text
     assert "<details><summary>Reproduce locally</summary>\n\n```sh\nbisect-cache bisect\n```\n\n</details>" in text

@@ -46,6 +46,14 @@ def test_mapped_rmse_is_that_of_a_least_squares_line_with_two_parameters(rows: i
     assert metrics(predictions, target_side(target))["rmse_mapped"] == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("rows", [3, 64, 5000])
+def test_predictions_that_fall_where_the_target_rises_map_to_its_mean(rows: int) -> None:
+    predictions, target = drawn(rows)
+    wide = target.astype(float)
+    expected = math.sqrt(np.sum((wide - wide.mean()) ** 2) / (rows - 2))
+    assert metrics(-predictions, target_side(target))["rmse_mapped"] == pytest.approx(expected, rel=1e-12)
+
+
 def test_mapped_rmse_does_not_depend_on_the_scale_of_the_predictions() -> None:
     predictions, target = drawn(200)
     side = target_side(target)

@@ -15,11 +15,78 @@ from scipy import stats
 
 from bisect_cache.judge import resampling
 from bisect_cache.judge.rank_tensors import UnitRanks
-from bisect_cache.judge.resampled_ranks import RowRanks
+from bisect_cache.judge.resampled_ranks import RankSums, RowRanks, ordering, srocc
 from bisect_cache.judge.resampling import Draws, Resampler, draw
 from bisect_cache.judge.thresholds import METRIC_NAMES
 
 PINNED = [[1, 3, 1, 0, 0, 1, 1, 1], [2, 1, 1, 1, 3, 0, 0, 0], [0, 1, 2, 1, 1, 0, 2, 1]]
+PINNED_GROUPS = [
+    1,
+    14,
+    9,
+    6,
+    0,
+    7,
+    4,
+    9,
+    15,
+    8,
+    14,
+    0,
+    6,
+    11,
+    0,
+    5,
+    15,
+    5,
+    15,
+    10,
+    12,
+    4,
+    7,
+    9,
+    13,
+    5,
+    7,
+    4,
+    3,
+    3,
+    6,
+    2,
+    10,
+    8,
+    4,
+    8,
+    7,
+    14,
+    11,
+    5,
+    0,
+    10,
+    12,
+    10,
+    0,
+    8,
+    14,
+    2,
+    15,
+    1,
+    3,
+    12,
+    13,
+    6,
+    1,
+    12,
+    11,
+    3,
+    11,
+    9,
+    13,
+    2,
+    1,
+    13,
+    2,
+]
 WAYS = {"by rows": RowRanks, "by unit tensors": UnitRanks}
 
 
@@ -159,6 +226,23 @@ def test_perfect_and_reversed_predictions_are_exactly_one_and_minus_one() -> Non
         assert same["rmse_mapped"].max() < 1e-15
 
 
+def test_a_straight_line_correlates_by_no_more_than_one() -> None:
+    """Rounded alone, some of these come out as 1.0000000000000002."""
+    for seed in range(20):
+        _, target, _ = sample(9, seed)
+        measured = Resampler(target, draw(9, None, 100, seed)).distributions(-0.3 * target + 1)
+        for name in ("plcc", "srocc"):
+            assert np.nanmin(measured[name]) >= -1
+            assert measured[name] == pytest.approx(np.where(np.isnan(measured[name]), np.nan, -1), nan_ok=True)
+
+
+def test_two_rows_leave_no_mapped_error() -> None:
+    for predictions in ([3.0, 5.0], [5.0, 3.0]):
+        measured = Resampler(np.array([1.0, 2.0]), draw(2, None, 50, 0)).distributions(np.array(predictions))
+        assert np.isnan(measured["rmse_mapped"]).all()
+        assert not np.isnan(measured["plcc"]).all()
+
+
 @pytest.mark.parametrize(("rows", "contents", "by"), [(900, 0, "row"), (900, 120, "content")])
 def test_too_many_units_are_dealt_evenly_into_groups_that_stay_together(
     rows: int, contents: int, by: str, monkeypatch: pytest.MonkeyPatch
@@ -175,6 +259,17 @@ def test_too_many_units_are_dealt_evenly_into_groups_that_stay_together(
     assert draws.units == resampling.FEWER_GROUPS[-1]
     assert_as_written_out(predictions, target, draws)
     assert not np.array_equal(draws.unit_of_row, draw(rows, of_row, 10, 6).unit_of_row)
+
+
+def test_a_seed_deals_the_same_groups_on_every_version_of_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resampling, "MOST_SECONDS", 0.0)
+    assert draw(65, None, 1, 2024).unit_of_row.tolist() == PINNED_GROUPS
+
+
+def test_few_contents_are_never_dealt_into_groups_however_dear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resampling, "MOST_SECONDS", 0.0)
+    draws = draw(640, np.arange(640) % 64, 5, 0)
+    assert (draws.units, draws.grouped) == (64, False)
 
 
 def test_what_is_drawn_is_whole_contents_where_there_are_two_and_rows_where_there_are_not() -> None:
@@ -196,6 +291,7 @@ def test_what_is_drawn_is_whole_contents_where_there_are_two_and_rows_where_ther
         (382_380, 64, 2000, False),
         (382_380, 0, 2000, True),
         (100_000, 1000, 2000, True),
+        (30_000, 300, 2000, True),
         (20_000, 100, 2000, False),
     ],
 )
@@ -285,14 +381,51 @@ def test_blocks_of_rows_and_of_resamples_change_no_bit(way: str, monkeypatch: py
     assert all(np.array_equal(whole[name], pieces[name]) for name in METRIC_NAMES)
 
 
-def test_ranks_of_many_rows_stay_exact_where_sums_run_over() -> None:
-    """N^3 of the largest resample is beyond 2^53 here: its cubic form is put on a grid."""
+def test_ranks_of_many_rows_keep_their_digits_and_know_a_constant() -> None:
+    """N^3 of a resample is beyond 2^53 here: its cubic form is put on a grid."""
     rows = 150_000
-    predictions, target, of_row = sample(rows, contents=8)
-    draws = draw(rows, of_row, 5, 0)
+    predictions, target, of_row = sample(rows, contents=3)
+    predictions[of_row > 0] = 1.5
+    draws = draw(rows, of_row, 40, 0)
     measured = Resampler(target, draws).distributions(predictions)["srocc"]
-    for resample in range(5):
-        assert measured[resample] == pytest.approx(written_out(predictions, target, draws, resample)["srocc"], abs=1e-9)
+    assert np.array_equal(np.isnan(measured), draws.weights[:, 0] == 0)
+    assert np.isnan(measured).any()
+    for resample in range(8):
+        expected = written_out(predictions, target, draws, resample)["srocc"]
+        assert measured[resample] == pytest.approx(expected, abs=1e-9, nan_ok=True)
+
+
+@pytest.mark.parametrize(("rows", "contents"), [(60, 0), (3000, 20), (150_000, 9)])
+def test_the_order_of_units_in_which_sums_are_added_changes_no_bit(rows: int, contents: int) -> None:
+    """Then no BLAS can either: another one adds in another order."""
+    predictions, target, of_row = sample(rows, contents=contents)
+    draws = draw(rows, of_row, 100, 0)
+    order = np.random.default_rng(0).permutation(draws.units)
+    weights, unit_of_row = draws.weights[:, order], np.argsort(order)[draws.unit_of_row]
+    other = Draws(draws.by, draws.units, False, 0, weights, unit_of_row)
+    here, there = (Resampler(target, each).distributions(predictions) for each in (draws, other))
+    assert all(np.array_equal(here[name], there[name]) for name in METRIC_NAMES)
+
+
+def test_a_cubic_form_beyond_float64_adds_up_the_same_in_any_order() -> None:
+    _, target, of_row = sample(40, contents=6)
+    draws, rng = draw(40, of_row, 50, 0), np.random.default_rng(0)
+    order, tensor = rng.permutation(6), rng.integers(-(2**60), 2**60, (6, 6, 6)).astype(float)
+    forms = [
+        UnitRanks(ordering(target), draws.unit_of_row, draws.weights[:, each])._form(tensor[np.ix_(each, each, each)])
+        for each in (np.arange(6), order)
+    ]
+    weights = draws.weights.astype(float)
+    assert np.array_equal(*forms)
+    assert forms[0] == pytest.approx(np.einsum("cab,rc,ra,rb->r", tensor, *[weights] * 3), rel=1e-9, abs=2.0**30)
+
+
+def test_a_rounded_cube_makes_no_correlation_of_a_constant() -> None:
+    rows = np.array([300_001.0])
+    rounded = rows**3 - 8
+    constant = RankSums(np.array([1.0]), rounded)
+    assert np.isnan(srocc(constant, np.array([0.0]), rows))
+    assert np.isnan(srocc(RankSums(np.array([1.0]), np.array([0.0])), rounded, rows))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -318,10 +451,10 @@ def test_constant_predictions_leave_correlations_undefined_and_rmse_defined() ->
 
 def test_contents_of_the_same_constant_value_are_constant_together() -> None:
     """0.1 added seven times and divided by seven is not 0.1: only ranks can tell."""
-    target = np.arange(30.0)
-    contents = np.repeat([0, 1, 2], [7, 11, 12])
-    predictions = np.where(contents < 2, 0.1, np.arange(30.0))
-    draws = draw(30, contents, 100, 0)
+    target = np.arange(60.0)
+    contents = np.repeat([0, 1, 2], [7, 11, 42])
+    predictions = np.where(contents < 2, 0.1, np.arange(60.0))
+    draws = draw(60, contents, 100, 0)
     undefined = draws.weights[:, 2] == 0
     assert undefined.any()
     measured = Resampler(target, draws).distributions(predictions)

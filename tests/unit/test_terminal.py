@@ -104,5 +104,5 @@ def test_the_good_ones_in_the_middle_give_way_first() -> None:
 
 def test_a_narrow_terminal_has_a_column_for_each_metric_that_is_asked_for_once() -> None:
     thresholds = ("plcc >= 0.8", "PLCC < 1", "rmse<=2", "", "nonsense")
-    header = next(line for line in seen(bisect_report(thresholds=thresholds), 60) if "verdict" in line)
+    header = next(line for line in seen(bisect_report(thresholds=thresholds), 72) if "verdict" in line)
     assert header.split() == ["#", "model", "verdict", "PLCC", "RMSE", "why"]

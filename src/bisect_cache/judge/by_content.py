@@ -4,15 +4,20 @@ Each content is a group of its own: its rows are drawn with replacement, the sam
 tells how likely so large a loss would be by chance. Of many groups some lose by chance alone, so the p-values are
 adjusted by Benjamini and Hochberg (1995): among the contents called worse, the expected share of false ones is at most
 1 - confidence.
+
+Among many contents a very small p-value is needed, and few resamples give none. What would be called worse alone, and
+is not among so many, is therefore drawn more often.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from bisect_cache.judge.intervals import interval, p_worse
@@ -25,6 +30,7 @@ FEWEST_ROWS = 6
 _LARGEST_BY_ROW = 512
 _STRETCHES = 32
 """Rows beyond so many are drawn in so many stretches of neighbours: frames of one clip follow each other."""
+_MORE_RESAMPLES = 20_000
 _Probability = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -62,24 +68,22 @@ def by_content(
     """
     order = np.argsort(contents, kind="stable")
     edges = np.searchsorted(contents[order], np.arange(len(names) + 1))
-    compared: list[ContentCompared] = []
-    left_out = 0
+    groups: list[_Group] = []
     for number, name in enumerate(names):
         rows = order[edges[number] : edges[number + 1]]
-        group = before[rows], after[rows], target[rows]
-        if rows.size < FEWEST_ROWS or any(np.all(values == values[0]) for values in group):
-            left_out += 1
-            continue
-        compared.extend(_one(name, *group, wanted, sampling))
-    adjusted = benjamini_hochberg([one.p for one in compared])
+        if rows.size >= FEWEST_ROWS and all(np.ptp(values[rows]) > 0 for values in (before, after, target)):
+            groups.append(_Group(name, before[rows], after[rows], target[rows]))
     level = 1 - sampling.confidence
-    told = [
-        ContentCompared(
-            one.content, one.rows, one.metric, one.before, one.after, one.interval, one.p, value, value <= level
-        )
-        for one, value in zip(compared, adjusted, strict=True)
-    ]
-    return tuple(sorted(told, key=lambda one: (not one.worse, one.p))), left_out
+    compared = [tuple(_one(group, wanted, sampling)) for group in groups]
+    told = _adjusted(compared, level)
+    unsettled = {one.content for one in told if one.p <= level < one.adjusted}
+    if unsettled and sampling.resamples < _MORE_RESAMPLES:
+        finer = replace(sampling, resamples=_MORE_RESAMPLES)
+        for place, group in enumerate(groups):
+            if group.name in unsettled:
+                compared[place] = tuple(_one(group, wanted, finer))
+        told = _adjusted(compared, level)
+    return tuple(sorted(told, key=lambda one: (not one.worse, one.p))), len(names) - len(groups)
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
@@ -91,23 +95,37 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     order = np.argsort(values, kind="stable")
     scaled = values[order] * values.size / np.arange(1, values.size + 1)
     adjusted = np.empty(values.size)
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    adjusted[order] = np.minimum.accumulate(scaled[::-1])[::-1]
     return [float(value) for value in adjusted]
 
 
-def _one(
-    name: str, before: NDArray[Any], after: NDArray[Any], target: Floats, wanted: Sequence[str], sampling: Sampling
-) -> Iterator[ContentCompared]:
-    draws = _draws(target.size, sampling)
-    resampler, side = Resampler(target, draws), target_side(target)
-    measured = [metrics(scores, side) for scores in (before, after)]
-    over = [resampler.distributions(scores) for scores in (before, after)]
+@dataclass(frozen=True)
+class _Group:
+    """The rows of one content."""
+
+    name: str
+    before: NDArray[Any]
+    after: NDArray[Any]
+    target: Floats
+
+
+def _adjusted(compared: Sequence[Sequence[ContentCompared]], level: float) -> list[ContentCompared]:
+    every = [one for of_content in compared for one in of_content]
+    adjusted = benjamini_hochberg([one.p for one in every])
+    return [replace(one, adjusted=value, worse=value <= level) for one, value in zip(every, adjusted, strict=True)]
+
+
+def _one(group: _Group, wanted: Sequence[str], sampling: Sampling) -> Iterator[ContentCompared]:
+    draws = _draws(group.target.size, sampling)
+    resampler, side = Resampler(group.target, draws), target_side(group.target)
+    measured = [metrics(scores, side) for scores in (group.before, group.after)]
+    over = [resampler.distributions(scores) for scores in (group.before, group.after)]
     for metric in wanted:
         differences = over[1][metric] - over[0][metric]
         gains = -differences if metric.startswith("rmse") else differences
         yield ContentCompared(
-            content=name,
-            rows=target.size,
+            content=group.name,
+            rows=group.target.size,
             metric=metric,
             before=measured[0][metric],
             after=measured[1][metric],

@@ -1,4 +1,4 @@
-"""What can be chosen of how models are judged, and what is taken where nobody chooses. Imports nothing."""
+"""What can be chosen of how models are judged, and what is taken where nobody chooses. Imports nothing of ours."""
 
 from __future__ import annotations
 

@@ -24,12 +24,15 @@ class Compared(Struct, frozen=True, forbid_unknown_fields=True):
 
     threshold: str
     value: float
-    """The metric; of a relative threshold, by how much it is above ``factor * reference``."""
+    """The metric; of a relative threshold, by how much it is above ``factor * reference``, 0 where it has none."""
     interval: Interval | None
     """Of the same; of a relative threshold from paired resamples. None where it was not, or could not be, drawn."""
     verdict: Verdict
     times: float | None = None
-    """Of an uncertain one: about how many times as many rows or contents would tell; None where no number would."""
+    """Of an uncertain one: about how many times as many rows or contents would tell.
+
+    None where no number would, where nobody could collect so many, and where there is no interval to go by.
+    """
 
 
 def compared(
@@ -89,7 +92,10 @@ def together(all_compared: Sequence[Compared]) -> Verdict:
 
 
 def _times(value: float, straddling: Interval, bound: float) -> float | None:
-    """How many times as many rows would tell, if the value stays: an interval shrinks with the root of their number."""
+    """How many times as many rows would tell, if the value stays: an interval shrinks with the root of their number.
+
+    Its side that reaches over the bound must become shorter than the distance to it. None beyond ``_TOO_FAR``.
+    """
     low, high = straddling
     distance = abs(value - bound)
     reach = high - value if value < bound else value - low

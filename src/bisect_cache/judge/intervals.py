@@ -116,4 +116,4 @@ def _quantile(ordered: NDArray[np.float64], level: float) -> float:
     place = (ordered.size - 1) * level
     index = min(int(place), ordered.size - 2)
     below, above = float(ordered[index]), float(ordered[index + 1])
-    return below if below == above else below + (above - below) * (place - index)
+    return below + (above - below) * (place - index)

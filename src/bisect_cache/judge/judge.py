@@ -83,8 +83,12 @@ class Judge:
         return scores
 
     def end(self) -> None:
-        """End the worker; what it works on is lost."""
+        """End the worker; no other thread may be measuring."""
         self._worker.end()
+
+    def abandon(self) -> None:
+        """Make what another thread is measuring end at once; it is lost."""
+        self._worker.kill()
 
     def _measure(self, checkpoint: Checkpoint) -> Measurement:
         scores, notes = self._scored(checkpoint)

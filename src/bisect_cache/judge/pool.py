@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from typing import Self
 
 from bisect_cache.judge.judge import Judge
@@ -18,6 +18,8 @@ from bisect_cache.timeline.interface import Checkpoint
 
 WORTH_ANOTHER = 0.8
 """Seconds of work that a further worker process takes over at least; starting one costs about a third of that."""
+_A_MOMENT = 0.1
+"""Seconds."""
 
 
 class Pool:
@@ -34,8 +36,9 @@ class Pool:
         self._judges = [first]
         self._idle: queue.SimpleQueue[Judge] = queue.SimpleQueue()
         self._idle.put(first)
-        self._starting, self._started = threading.Lock(), 1
+        self._counting, self._started = threading.Lock(), 1
         self._threads: ThreadPoolExecutor | None = None
+        self._under_way: set[Future[Measurement]] = set()
         self._ended = threading.Event()
         self._measured, self._seconds = 0, 0.0
 
@@ -44,29 +47,32 @@ class Pool:
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        for judge in list(self._judges):
-            judge.end()  # whatever it works on: nobody waits for it any more
+        while under_way := tuple(self._under_way):
+            for judge in tuple(self._judges):
+                judge.abandon()  # nobody waits any more for what it works on
+            wait(under_way, _A_MOMENT)  # one that was just starting, or came up again, is abandoned next time
         if self._threads:
-            self._threads.shutdown(cancel_futures=True)
-            for judge in self._judges:
-                judge.end()
+            self._threads.shutdown()
+        for judge in self._judges:
+            judge.end()
 
     def measure(
         self, checkpoints: Sequence[Checkpoint], enough: Callable[[float], bool] = lambda _expected: False
     ) -> Iterator[Measurement]:
         """A measurement for each of ``checkpoints``, in their order.
 
-        ``enough`` is asked before each is begun, with the seconds that one is expected to take; once it says yes no
-        more are begun, and those begun still come. Raises ``CannotStart``.
+        ``enough`` is asked before each is begun (with several judges, before it is put in line: two for each), with
+        the seconds that one is expected to take; once it says yes no more are begun, and those begun still come.
+        Raises ``CannotStart``.
         """
         waiting: deque[Future[Measurement]] = deque()
         for place, checkpoint in enumerate(checkpoints):
-            if place and enough(self._expected):
+            if enough(self._expected):
                 break
             if self._threads is None and not self._worth_it(len(checkpoints) - place):
                 yield self._with(self.first, checkpoint)
                 continue
-            waiting.append(self._pool().submit(self._with_any, checkpoint))
+            waiting.append(self._begun(checkpoint))
             if len(waiting) >= 2 * self._workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -80,14 +86,19 @@ class Pool:
     def _worth_it(self, left: int) -> bool:
         return self._workers > 1 and left > 1 and left * self._expected > WORTH_ANOTHER
 
-    def _pool(self) -> ThreadPoolExecutor:
+    def _begun(self, checkpoint: Checkpoint) -> Future[Measurement]:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="judge")
-        return self._threads
+        future = self._threads.submit(self._with_any, checkpoint)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+        return future
 
     def _with_any(self, checkpoint: Checkpoint) -> Measurement:
         judge = self._free()
         try:
+            if self._ended.is_set():
+                raise CancelledError  # measuring would start a judge's worker again, for nobody
             return self._with(judge, checkpoint)
         finally:
             self._idle.put(judge)
@@ -96,7 +107,7 @@ class Pool:
         """A judge that has nothing to do; a new one while there are fewer than wanted."""
         with contextlib.suppress(queue.Empty):
             return self._idle.get_nowait()
-        with self._starting:
+        with self._counting:
             start, self._started = self._started < self._workers, self._started + 1
         if start and not self._ended.is_set():
             try:
@@ -104,14 +115,13 @@ class Pool:
             except CannotStart:
                 return self._idle.get()  # no room for another: those that are there do it all
             self._judges.append(judge)
-            if self._ended.is_set():
-                judge.end()
             return judge
         return self._idle.get()
 
     def _with(self, judge: Judge, checkpoint: Checkpoint) -> Measurement:
         start = time.perf_counter()
         measurement = judge.measure(checkpoint)
-        self._measured += 1
-        self._seconds += time.perf_counter() - start
+        with self._counting:
+            self._measured += 1
+            self._seconds += time.perf_counter() - start
         return measurement

@@ -176,11 +176,18 @@ class Worker:
             self.end()  # it waits for a file that will not come
             raise
 
-    def end(self) -> None:
-        """End the process, whatever it is doing, and wait for it."""
-        self._alive = False
+    def kill(self) -> None:
+        """Kill the process, from any thread: the one that waits for its answer finds it lost, and ends it.
+
+        ``end`` closes pipes. Where another thread waits on one, it would go on waiting until its deadline.
+        """
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
+
+    def end(self) -> None:
+        """End the process, whatever it is doing, and wait for it. Only for the thread that talks to it."""
+        self._alive = False
+        self.kill()
         self._process.wait()
         for pipe in self._pipes():
             with contextlib.suppress(OSError):

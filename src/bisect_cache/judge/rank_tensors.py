@@ -105,7 +105,7 @@ class Piece:
     """Some rows, sorted by unit."""
 
     rows: Integers
-    unit: Integers
+    unit: NDArray[np.int16]
     before: NDArray[np.int32]
     """How many rows of each unit are smaller, (rows, units)."""
     through: NDArray[np.int32]
@@ -124,7 +124,7 @@ def _add_ties(tensor: Floats, piece: Piece) -> None:
     tensor[each, each, each] += alone
 
 
-def _add_products(tensor: Floats, unit: Integers, first: Floats, second: Floats) -> None:
+def _add_products(tensor: Floats, unit: NDArray[np.int16], first: Floats, second: Floats) -> None:
     """Add sums over the rows of each unit; rows are sorted by unit."""
     edges = np.searchsorted(unit, np.arange(tensor.shape[0] + 1))
     most = ONE_THREAD // tensor.shape[0] ** 2

@@ -31,7 +31,7 @@ class Remembering:
         """
         model = self.model(index)
         known = self._resampled.get(model) or self._known.get(model)
-        if known is None or not (known.distributions or known.fault or not known.intervals):
+        if known is None or not (known.distributions or not known.intervals):
             known = next(self._pool.measure([self._checkpoints[index]]))
             self._remember(index, known)
         return known

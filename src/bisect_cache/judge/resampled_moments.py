@@ -66,10 +66,8 @@ class MomentResampler:
         (self.rows,) = self._sums(self._sizes[None])[0]
         """How many rows each resample has, (resamples,)."""
         pair = self._pair(self._centred, self._centred)
-        sums, lost = self._sums(self._per_unit(pair))
-        self._spread = sums[2] - sums[0] * sums[0] / self.rows
-        for part in self._parts(self._spread < lost[2] * _KEPT):
-            self._spread[part] = self._about_own_means(pair, part).target
+        y, _, yy, *_ = self._sums(self._per_unit(pair))[0]
+        self._spread = yy - y * y / self.rows
 
     def metrics(self, predictions: Floats, median: float) -> dict[str, Floats]:
         """PLCC, RMSE and mapped RMSE of every resample; what is undefined may be any number or NaN.
@@ -77,14 +75,17 @@ class MomentResampler:
         ``predictions`` (N,) finite; ``median`` one of them, about the middle: the centre at which least is lost.
         """
         scale = power_above(predictions)
-        squares, error_scales = self._squared_errors(predictions, scale)
+        # The larger scale of both: neither a difference nor a square leaves float64.
+        common = max(scale, self._scale)
+        error = predictions / common - self._target / common
+        squares = self._unit_sums(error * error)
         with np.errstate(all="ignore"):
             found, squared = self._spreads(predictions / scale - median / scale, squares)
             # A mapping that falls is no mapping: the best that does not is flat.
             left = np.where(found.product > 0, found.left, found.target)
             return {
                 "plcc": np.clip(found.product / np.sqrt(found.predictions * found.target), -1.0, 1.0),
-                "rmse": np.sqrt(squared / self.rows) * error_scales[0] * error_scales[1],
+                "rmse": np.sqrt(squared / self.rows) * common,
                 "rmse_mapped": np.where(self.rows > 2, self._scale * np.sqrt(left / (self.rows - 2)), np.nan),
             }
 
@@ -116,15 +117,6 @@ class MomentResampler:
         product = math.fsum(pair.product_within) + math.fsum(between * pair.second)
         slope = product / spread if spread > 0 else 0.0
         return slope if math.isfinite(slope) else 0.0
-
-    def _squared_errors(self, predictions: Floats, scale: float) -> tuple[Floats, tuple[float, float]]:
-        """Sums per unit (units,) of squared errors, and the two factors whose product is the unit of an error."""
-        # The larger scale of both, and then the error's own: neither a difference nor a square leaves float64.
-        common = max(scale, self._scale)
-        error = predictions / common - self._target / common
-        own = power_above(error)
-        error /= own
-        return self._unit_sums(error * error), (own, common)
 
     def _unit_sums(self, values: Floats) -> Floats:
         # bincount adds one value after the other: the same on every CPU, which np.sum is not.

@@ -57,10 +57,10 @@ class Threshold:
 
     def __str__(self) -> str:
         if self.reference is None:
-            return f"{self.metric} {self.operator} {_written(self.number)}"
-        step = f" * {_written(self.factor)}" if self.factor != 1 else ""
+            return f"{self.metric} {self.operator} {written(self.number)}"
+        step = f" * {written(self.factor)}" if self.factor != 1 else ""
         if self.number:
-            step = f" {'-' if self.number < 0 else '+'} {_written(abs(self.number))}"
+            step = f" {'-' if self.number < 0 else '+'} {written(abs(self.number))}"
         return f"{self.metric} {self.operator} {self.reference}{step}"
 
 
@@ -139,7 +139,7 @@ def _number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _written(number: float) -> str:
+def written(number: float) -> str:
     """The shortest text that is read back as the same number."""
     return f"{number:g}" if float(f"{number:g}") == number else repr(number)
 

@@ -31,11 +31,11 @@ class Contents:
 
     @property
     def told(self) -> str:
-        """``3 of 16 contents got worse``."""
+        """What can be said from one model to the other: ``3 of 16 contents got worse``."""
         if not self.count:
-            return "nothing could be compared"
+            return "Nothing could be compared by content"
         if not self.count_worse:
-            return "no content got worse beyond chance"
+            return "No content got worse beyond chance"
         return f"{self.count_worse} of {self.count} content{'' if self.count == 1 else 's'} got worse"
 
     @property

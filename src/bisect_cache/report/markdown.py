@@ -323,7 +323,9 @@ def _pair(report: BisectReport | None, occasion: Occasion) -> dict[str, Any]:
         "compared": _compared(report, occasion),
         "metrics": metrics,
         "change": [
-            change(good.metrics[metric], bad.metrics[metric]) if metric in good.metrics and metric in bad.metrics else ""
+            change(good.metrics[metric], bad.metrics[metric])
+            if metric in good.metrics and metric in bad.metrics
+            else ""
             for metric in metrics
         ],
         "must": ["<br>".join(_must(limit) for limit in limits if limit.metric == metric) for metric in metrics],

@@ -28,9 +28,16 @@ def more_rows(times: float | None, sampling: Sampling | None) -> str:
     if sampling is None or times is None:
         return "it lies so close to the threshold that more rows will hardly tell"
     if sampling.grouped:
-        return f"about {times:.1f} times as many rows would tell"
+        return f"about {max(1.1, times):.1f} times as many rows would tell"
     more = max(1, math.ceil(sampling.units * (times - 1)))
     return f"about {more:,} more {sampling.by}{'' if more == 1 else 's'} would tell"
+
+
+def difference(threshold: Threshold, one: Compared) -> str:
+    """By how much a checkpoint is above or below what a relative threshold compares it with."""
+    beside = threshold.reference if threshold.factor == 1 else f"{threshold.factor:g} times {threshold.reference}"
+    straddling = f" [{one.interval[0]:+.4f}, {one.interval[1]:+.4f}]" if one.interval else ""
+    return f"{one.value:+.4f}{straddling} beside {beside}"
 
 
 def ends(interval: Interval) -> str:
@@ -46,25 +53,17 @@ def _against(
 ) -> Iterator[str]:
     for threshold, one in zip(thresholds, judged, strict=True):
         if one.verdict == "bad":
-            yield f"{one.threshold} does not hold{_difference(threshold, one)}"
+            beside = f": {difference(threshold, one)}" if threshold.reference else ""
+            yield f"{one.threshold} does not hold{beside}"
         elif one.verdict == "uncertain":
-            found = f"{_difference(threshold, one) or _value(one)}"
-            yield f"{one.threshold} is uncertain{found}; {_would_tell(one, sampling)}"
+            found = difference(threshold, one) if threshold.reference else _value(one)
+            yield f"{one.threshold} is uncertain: {found}; {_would_tell(one, sampling)}"
     if any(one.verdict != "good" for one in judged):
         yield from _negative(measurement, thresholds)
 
 
 def _value(one: Compared) -> str:
-    return f": {one.value:.4f}" + (f" {ends(one.interval)}" if one.interval else "")
-
-
-def _difference(threshold: Threshold, one: Compared) -> str:
-    """By how much it is above or below its reference, where it has one."""
-    if threshold.reference is None:
-        return ""
-    beside = threshold.reference if threshold.factor == 1 else f"{threshold.factor:g} times {threshold.reference}"
-    straddling = f" [{one.interval[0]:+.4f}, {one.interval[1]:+.4f}]" if one.interval else ""
-    return f": {one.value:+.4f}{straddling} beside {beside}"
+    return f"{one.value:.4f}" + (f" {ends(one.interval)}" if one.interval else "")
 
 
 def _would_tell(one: Compared, sampling: Sampling | None) -> str:

@@ -212,7 +212,7 @@ def _show_contents(report: BisectReport, console: Console) -> None:
     """Which contents got worse from one model to another."""
     shown = contents_of(report)
     for group in shown:
-        console.print(Text(_cut(f"by content, {group.before} -> {group.after}: {group.told}"), "bold"))
+        console.print(Text(_cut(f"{group.told} from {group.before} to {group.after}"), "bold"))
         if group.worse:
             around = ["before", "after"] if console.width >= _NARROW else []
             table = _numbers("content", "rows", "metric", *around, "change", "p")

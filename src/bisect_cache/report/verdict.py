@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bisect_cache.cache.check import Checked
 from bisect_cache.judge.sampling import Sampling
 from bisect_cache.judge.thresholds import Threshold
-from bisect_cache.report.reason import ends, more_rows
+from bisect_cache.report.reason import difference, ends, more_rows
 from bisect_cache.report.structs import Step
 from bisect_cache.search import Found
 
@@ -88,7 +88,7 @@ def _regression(judged: Judged) -> str:
     return (
         f"{_named(judged, found.first_bad)} is the first regressing model: {values}, "
         f"where {judged.gates} must hold{_beside(judged, bad)}; {labels[found.last_good]} just before it is good. "
-        f"{_afterwards(judged)}{_seen(found)}"
+        f"{_within_chance(judged, bad)}{_afterwards(judged)}{_seen(found)}"
     )
 
 
@@ -110,12 +110,23 @@ def _interval(step: Step, metric: str) -> str:
 
 
 def _beside(judged: Judged, bad: Step) -> str:
-    """By how much the first bad one is beside its reference, where a relative threshold decided."""
-    for threshold, one in zip(judged.thresholds, bad.thresholds, strict=False):
-        if threshold.reference and one.verdict == "bad":
-            straddling = f" [{one.interval[0]:+.4f}, {one.interval[1]:+.4f}]" if one.interval else ""
-            return f" (beside {threshold.reference} it is {one.value:+.4f}{straddling})"
-    return ""
+    """By how much the first bad one is beside its references, where relative thresholds decided."""
+    told = [
+        f"{threshold.metric.upper()} {difference(threshold, one)}"
+        for threshold, one in zip(judged.thresholds, bad.thresholds, strict=False)
+        if threshold.reference and one.verdict == "bad"
+    ]
+    return f" ({'; '.join(told)})" if told else ""
+
+
+def _within_chance(judged: Judged, bad: Step) -> str:
+    """Said where values decided that their intervals leave open: on other rows the same model may be good."""
+    decided = [
+        any(threshold.holds(end) for end in one.interval or ())
+        for threshold, one in zip(judged.thresholds, bad.thresholds, strict=False)
+        if one.verdict == "bad"
+    ]
+    return "By its interval that is uncertain: it reaches over the threshold. " if decided and all(decided) else ""
 
 
 def _afterwards(judged: Judged) -> str:
@@ -192,6 +203,12 @@ def _inconclusive(judged: Judged) -> str:
     names = _listed([_doubt(judged, index) for index in found.candidates])
     unsure = any(found.verdicts.get(index) == "uncertain" for index in found.candidates)
     tell = f"; {_would_tell(judged)}" if unsure else ""
+    if found.stepwise and found.verdicts.get(found.candidates[-1]) == "bad":
+        before = _listed([_doubt(judged, index) for index in found.candidates[:-1]])
+        return (
+            f"{labels[found.candidates[-1]]} is worse than the one just before it, but whether it is the first is not "
+            f"known: {before} may be{tell}. {_looked_at(found)}"
+        )
     if found.verdicts.get(found.candidates[-1]) == "bad":
         behind = f"behind {labels[found.last_good]}, the last good model" if found.last_good is not None else "here"
         return (
@@ -234,7 +251,8 @@ def _named(judged: Judged, index: int) -> str:
 
 
 def _seen(found: Found) -> str:
-    if found.proven:
+    """How much was looked at; what is uncertain or cannot be judged proves nothing."""
+    if found.proven and set(found.verdicts.values()) <= {"good", "bad"}:
         return f"Proven over all {found.length} models."
     return _looked_at(found)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bisect_cache.errors import BisectCacheError
@@ -60,16 +60,17 @@ def propose(request: BisectRequest, looking: Looking = lambda _label, _before: N
             measured.append(replace(measurement, distributions={}))
     if sampling is None:
         raise CannotPropose("gates are proposed from resamples: leave --resamples 0 out")
-    return _proposal(bench, measured, detecting.detectable, sampling)
+    return _proposal(bench, measured, detecting, sampling)
 
 
-def _proposal(bench: Bench, measured: list[Measurement], chance: Mapping[str, float], sampling: Sampling) -> Proposal:
+def _proposal(bench: Bench, measured: list[Measurement], detecting: Detecting, sampling: Sampling) -> Proposal:
     points = bench.timeline.checkpoints
     labels = [point.label for point, one in zip(points, measured, strict=True) if one.fault is None]
     good = [one for one in measured if one.fault is None]
     if not good:
         faults = "; ".join(f"{point.label}: {one.fault}" for point, one in zip(points[:3], measured, strict=False))
         raise CannotPropose(f"no model of {bench.timeline.source} can be judged ({faults})")
+    chance = detecting.detectable
     stand_ins = not chance
     if stand_ins:
         chance = detectable_without_models(bench.cache.features, bench.measuring, SUGGESTED)
@@ -90,7 +91,7 @@ def _proposal(bench: Bench, measured: list[Measurement], chance: Mapping[str, fl
         notes.append("what is chance was worked out from least-squares fits, because no two models can be compared")
     if cache.provenance == "synthetic":
         notes.append("the cache is synthetic: gates on it test the wiring and say nothing about real models")
-    return Proposal(one_line(about), suggest(good, chance, sampling), tuple(notes))
+    return Proposal(one_line(about), suggest(good, chance, detecting.reach, sampling), tuple(notes))
 
 
 def _untestable(bench: Bench, measured: list[Measurement]) -> Iterator[str]:

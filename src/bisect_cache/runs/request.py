@@ -18,7 +18,7 @@ from bisect_cache.judge.choices import (
     Strategy,
 )
 from bisect_cache.judge.process import Limits
-from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, Threshold, parse_thresholds
+from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, Threshold, parse_thresholds, written
 
 EMBEDDED = Path(__file__).parents[1] / "cache" / "embedded"
 """The synthetic cache that ships inside the package: recipe ``research-0001``."""
@@ -106,13 +106,13 @@ class BisectRequest:
         """What changes a verdict: option, value, and the value that need not be named."""
         return (
             ("--strategy", self.strategy, "auto"),
-            ("--time-budget", f"{self.budget:g}", f"{DEFAULT_BUDGET:g}"),
+            ("--time-budget", written(self.budget), written(DEFAULT_BUDGET)),
             ("--baseline", self.baseline, None),
             ("--decision", self.decision, "auto"),
             ("--predicts", self.predicts, "quality"),
             ("--resamples", self.resampling.resamples, DEFAULT_RESAMPLES),
             ("--seed", self.resampling.seed, DEFAULT_SEED),
-            ("--confidence", f"{self.resampling.confidence:g}", f"{DEFAULT_CONFIDENCE:g}"),
+            ("--confidence", written(self.resampling.confidence), written(DEFAULT_CONFIDENCE)),
         )
 
     @property

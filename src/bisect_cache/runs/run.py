@@ -72,6 +72,7 @@ def run_check(request: CheckRequest, progress: Progress = lambda _done, _total: 
 def _resolution(folder: Path) -> tuple[int | None, dict[str, float]]:
     """How many contents a cache has, and what it can tell from chance; nothing where no model can be judged on it."""
     from bisect_cache.cache.opened import open_cache
+    from bisect_cache.judge.choices import Resampling
     from bisect_cache.judge.detecting import detectable_without_models
     from bisect_cache.judge.measuring import Measuring
 
@@ -79,7 +80,8 @@ def _resolution(folder: Path) -> tuple[int | None, dict[str, float]]:
         cache = open_cache(folder)
     except BisectCacheError:
         return None, {}
-    measuring = Measuring(cache.target, cache.target_is, cache.contents)
+    # Half a width is known to a few per cent by then, which is as much as anybody reads from it.
+    measuring = Measuring(cache.target, cache.target_is, cache.contents, resampling=Resampling(resamples=500))
     return cache.content_count, dict(detectable_without_models(cache.features, measuring))
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator
 from difflib import get_close_matches
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from bisect_cache.printable import printable
 from bisect_cache.timeline.files import open_files
@@ -32,8 +31,8 @@ def find_baseline(timeline: Timeline, name: str) -> int | Checkpoint:
             raise BadTimeline(
                 f"baseline '{printable(name)}' could be any of {_listed(timeline, found)}; name one by its label"
             )
-    if Path(name).is_file():
-        return open_files([glob.escape(name)], name).checkpoints[0]
+    if _is_file(name):
+        return open_files([name], name).checkpoints[0]
     raise BadTimeline(
         f"baseline '{printable(name)}' is no label, tag, commit or file of the timeline, and no model file"
         f"{_near(timeline, name)}"
@@ -45,20 +44,32 @@ def _label(checkpoint: Checkpoint, name: str) -> bool:
 
 
 def _tag(checkpoint: Checkpoint, name: str) -> bool:
-    return name in {tag.strip() for tag in checkpoint.origin.get("tag", "").split(",")}
+    return name in _tags(checkpoint)
+
+
+def _tags(checkpoint: Checkpoint) -> list[str]:
+    """Names of tags hold commas, but no spaces."""
+    tags = checkpoint.origin.get("tag")
+    return tags.split(", ") if tags else []
 
 
 def _commit(checkpoint: Checkpoint, name: str) -> bool:
-    return len(name) >= _SHORTEST_COMMIT and checkpoint.origin.get("commit", "").startswith(name.lower())
+    return len(name) >= _SHORTEST_COMMIT and checkpoint.origin.get("commit", "").lower().startswith(name.lower())
 
 
 def _file(checkpoint: Checkpoint, name: str) -> bool:
-    file = checkpoint.origin.get("file")
-    if file is None or "commit" in checkpoint.origin:
-        return False  # a history is of one file: its name tells no version from another
-    return PurePosixPath(file) == PurePosixPath(name) or (
-        "/" not in name and name in {PurePosixPath(file).name, PurePosixPath(file).stem}
-    )
+    origin = checkpoint.origin
+    if "file" not in origin or ("commit" in origin and "entry" not in origin):
+        return False  # a history is of one file: its name tells no version from another; a registry's entries have own
+    file = Path(origin["file"])
+    return file.absolute() == Path(name).absolute() or ("/" not in name and name in {file.name, file.stem})
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:
+        return False  # longer than any name of a file
 
 
 def _listed(timeline: Timeline, found: list[int]) -> str:
@@ -75,5 +86,4 @@ def _near(timeline: Timeline, name: str) -> str:
 def _names(timeline: Timeline) -> Iterator[str]:
     for checkpoint in timeline.checkpoints[:1000]:
         yield checkpoint.label
-        if tag := checkpoint.origin.get("tag"):
-            yield tag
+        yield from _tags(checkpoint)
