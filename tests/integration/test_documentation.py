@@ -78,7 +78,7 @@ def as_shown(report: Path, surface: str) -> str:
 
 
 def without_versions(markdown: str) -> str:
-    return re.sub(r"^<sub>cache .*$", "", markdown, flags=re.MULTILINE)
+    return re.sub(r"(<sub>|<br>)cache `.*$", "", markdown, flags=re.MULTILINE)
 
 
 def drawn(name: str) -> str:

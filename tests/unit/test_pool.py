@@ -3,14 +3,21 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from making import cache_at, endless, save
 from measured import Measure, StandIn, Workshop, checkpoint, numbered
 
+from bisect_cache.cache.opened import open_cache
+from bisect_cache.judge.choices import Resampling
+from bisect_cache.judge.judge import Judge, Ports
 from bisect_cache.judge.measurement import Measurement
+from bisect_cache.judge.measuring import Measuring
 from bisect_cache.judge.pool import WORTH_ANOTHER, Pool
-from bisect_cache.judge.process import CannotStart
+from bisect_cache.judge.process import CannotStart, Limits, Worker
 from bisect_cache.timeline.interface import Checkpoint
+from bisect_cache.timeline.spec import open_timeline
 
 POINTS = [checkpoint(str(number)) for number in range(24)]
 PATIENCE = 20.0
@@ -75,19 +82,32 @@ class Gate:
 
 
 class Endable(StandIn):
-    """One whose work is lost once it is ended, as a worker's is; asked again, it starts again."""
+    """One whose work is lost once it is abandoned, as a worker's is; ending it does not reach who waits for it."""
 
     def __init__(self, seconds: float = PATIENCE) -> None:
         super().__init__()
         self._seconds = seconds
+        self._lost = threading.Event()
         self.started = 0
+        self.works = self.disturbed = False
 
     def measure(self, checkpoint: Checkpoint) -> Measurement:
         self.started += 1
-        self.ended.clear()
-        if checkpoint.label == "0":
-            return numbered(checkpoint)
-        return Measurement(fault="lost") if self.ended.wait(self._seconds) else numbered(checkpoint)
+        self.works = True
+        try:
+            if checkpoint.label == "0":
+                return numbered(checkpoint)
+            self._lost.clear()
+            return Measurement(fault="lost") if self._lost.wait(self._seconds) else numbered(checkpoint)
+        finally:
+            self.works = False
+
+    def abandon(self) -> None:
+        self._lost.set()
+
+    def end(self) -> None:
+        self.disturbed |= self.works
+        super().end()
 
 
 # Order
@@ -141,6 +161,7 @@ def test_one_worker_is_never_given_another() -> None:
     with Pool(shop.first, shop.another, 1) as pool:
         values(pool.measure(POINTS))
     assert shop.judges == [shop.first]
+    assert shop.first.threads == {threading.get_ident()}
 
 
 @pytest.mark.parametrize("workers", [2, 3, 5])
@@ -285,8 +306,29 @@ def test_leaving_early_ends_what_is_under_way_and_begins_nothing_more(workers: i
         assert next(pool.measure(POINTS)).metrics == {"plcc": 0}
         wait_until(lambda: sum(judge.started for judge in judges) == 1 + begun)
     assert time.monotonic() - start < PATIENCE / 2
-    assert all(judge.ended.is_set() for judge in judges)
+    assert all(judge.ended.is_set() and not judge.disturbed for judge in judges)
     assert sum(judge.started for judge in judges) == 1 + begun
+
+
+def test_leaving_workers_in_the_middle_of_models_waits_for_none_of_them(tmp_path: Path) -> None:
+    cache = open_cache(cache_at(tmp_path / "cache", rows=64, models=1))
+    for name in ("m_1.onnx", "m_2.onnx", "m_3.onnx"):
+        save(endless(), tmp_path / name)
+    quick = open_timeline([f"files:{tmp_path}/cache/models"]).checkpoints
+    never_ready = open_timeline([f"files:{tmp_path}/m_*.onnx"]).checkpoints
+    measuring = Measuring(cache.target, cache.target_is, cache.contents, resampling=Resampling(0))
+
+    def another() -> Judge:
+        return Judge(Worker(Limits(seconds=PATIENCE)), cache, measuring, Ports(), reading)
+
+    reading = threading.Lock()
+    for milliseconds in (0, 300, 500, 700):  # two workers are starting, or predicting
+        with Pool(another(), another, 2) as pool:
+            measured = pool.measure([*quick, *quick, *never_ready])
+            assert [next(measured).fault for _ in range(2)] == [None, None]
+            time.sleep(milliseconds / 1000)
+            left = time.monotonic()
+        assert time.monotonic() - left < PATIENCE / 2
 
 
 def test_leaving_while_another_is_starting_ends_it_too() -> None:

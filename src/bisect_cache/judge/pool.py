@@ -32,7 +32,7 @@ class Pool:
     def __init__(self, first: Judge, another: Callable[[], Judge], workers: int) -> None:
         self.first = first
         self._another = another
-        self._workers = max(1, workers)
+        self._workers = workers
         self._judges = [first]
         self._idle: queue.SimpleQueue[Judge] = queue.SimpleQueue()
         self._idle.put(first)

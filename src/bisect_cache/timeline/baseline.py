@@ -62,7 +62,7 @@ def _file(checkpoint: Checkpoint, name: str) -> bool:
     if "file" not in origin or ("commit" in origin and "entry" not in origin):
         return False  # a history is of one file: its name tells no version from another; a registry's entries have own
     file = Path(origin["file"])
-    return file.absolute() == Path(name).absolute() or ("/" not in name and name in {file.name, file.stem})
+    return file.absolute() == Path(name).absolute() or name in {file.name, file.stem}
 
 
 def _is_file(name: str) -> bool:
