@@ -75,7 +75,8 @@ def _values(rng: np.random.Generator, setting: Setting) -> NDArray[np.float64]:
     """Normal values of variance 1 that share a part of it within each content."""
     of_content = np.repeat(rng.standard_normal(setting.contents), setting.rows_each)
     own = rng.standard_normal(of_content.size)
-    return np.sqrt(setting.correlation) * of_content + np.sqrt(1 - setting.correlation) * own
+    values: NDArray[np.float64] = np.sqrt(setting.correlation) * of_content + np.sqrt(1 - setting.correlation) * own
+    return values
 
 
 def _differences(

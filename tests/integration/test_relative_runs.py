@@ -140,6 +140,9 @@ def test_every_threshold_that_does_not_hold_is_named_with_its_reference(here: Pa
     for words in ("plcc >= 0.9 does not hold;", "srocc > 0.8 does not hold;", "beside 0.9 times baseline"):
         assert words in reason
     assert reason.endswith("beside previous")
+    first, second, last = (ran.steps[f"m_0{index}"]["metrics"]["plcc"] for index in range(3))
+    values = [one["value"] for one in ran.steps["m_02"]["thresholds"]]
+    assert values[3:] == pytest.approx([last - 0.9 * first, last - second])
     assert "rmse" not in reason
 
 

@@ -144,20 +144,22 @@ def test_a_run_that_is_told_to_stop_takes_all_its_workers_with_it(tmp_path: Path
         "from bisect_cache.cli import main\n"
         "main()\n"
     )
-    running = subprocess.Popen(
-        [sys.executable, "-c", program], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    give_up = time.monotonic() + 60
-    workers: list[psutil.Process] = []
-    while len(workers) < 3 and time.monotonic() < give_up:
-        # Once they compute, closing their pipes alone would not end them.
-        children = psutil.Process(running.pid).children()
-        workers = [child for child in children if child.cpu_times().user > 0.8]
-        time.sleep(0.05)
-    assert len(workers) == 3
-    began = time.monotonic()
-    running.send_signal(told)
-    out, said = running.communicate(timeout=30)
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        try:
+            give_up = time.monotonic() + 60
+            workers: list[psutil.Process] = []
+            while len(workers) < 3 and time.monotonic() < give_up:
+                # Once they compute, closing their pipes alone would not end them.
+                children = psutil.Process(running.pid).children()
+                workers = [child for child in children if child.cpu_times().user > 0.8]
+                time.sleep(0.05)
+            assert len(workers) == 3
+            began = time.monotonic()
+            running.send_signal(told)
+            out, said = running.communicate(timeout=30)
+        finally:
+            running.kill()
     assert psutil.wait_procs(workers, timeout=10)[1] == []
     assert time.monotonic() - began < 8
     assert running.returncode == (-told if told == signal.SIGKILL else 128 + told)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bisect_cache.judge import intervals
-from bisect_cache.judge.intervals import expanded_level, interval, p_worse, t_cdf, t_quantile
+from bisect_cache.judge.intervals import degrees_of_freedom, expanded_level, interval, p_worse, t_cdf, t_quantile
 from bisect_cache.judge.resampling import Resampler, draw
 
 FREEDOMS = [*range(1, 130), 199, 200, 201, 500, 1000, 2000, 5000]
@@ -39,15 +39,16 @@ def test_hills_formula_is_right_long_before_it_is_used() -> None:
 
 @pytest.mark.parametrize("units", [2, 3, 17, 32, 256, 5000])
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
-def test_the_level_is_hesterbergs(units: int, confidence: float) -> None:
-    t = stats.t.ppf((1 + confidence) / 2, units - 1)
+def test_the_level_is_hesterbergs_at_two_thirds_of_the_degrees_of_freedom(units: int, confidence: float) -> None:
+    t = stats.t.ppf((1 + confidence) / 2, max(1, math.floor(2 / 3 * (units - 1) + 1e-9)))
     assert expanded_level(units, confidence) == pytest.approx(stats.norm.cdf(-math.sqrt(units / (units - 1)) * t))
 
 
 def test_few_units_widen_an_interval_and_many_do_not() -> None:
-    # By tables: sqrt(20/19) 2.093 = 2.147 and Phi(-2.147) = 0.0159; sqrt(5/4) 2.776 = 3.104 and Phi(-3.104) = 0.0010
-    assert expanded_level(20, 0.95) == pytest.approx(0.0159, abs=5e-5)
-    assert expanded_level(5, 0.95) == pytest.approx(0.0010, abs=5e-5)
+    # By tables, at 12 and 2 degrees of freedom: sqrt(20/19) 2.179 = 2.236 and Phi(-2.236) = 0.0127;
+    # sqrt(5/4) 4.303 = 4.811 and Phi(-4.811) = 0.00000075
+    assert expanded_level(20, 0.95) == pytest.approx(0.0127, abs=5e-5)
+    assert expanded_level(5, 0.95) == pytest.approx(7.5e-7, rel=0.01)
     assert expanded_level(100_000, 0.95) == pytest.approx(0.025, abs=1e-5)
 
 
@@ -97,7 +98,8 @@ def test_too_little_is_no_interval_and_shows_nothing(defined: int, undefined: in
 def test_p_is_that_of_the_hits_and_one_with_the_expansion_undone(hits: int, units: int) -> None:
     differences = np.concatenate([np.full(2000 - hits, -0.1), np.linspace(0, 1, hits)])
     score = stats.norm.ppf((hits + 1) / 2001)
-    assert p_worse(differences, units) == pytest.approx(stats.t.cdf(score * math.sqrt(1 - 1 / units), units - 1))
+    expected = stats.t.cdf(score * math.sqrt(1 - 1 / units), degrees_of_freedom(units))
+    assert p_worse(differences, units) == pytest.approx(expected)
 
 
 def test_p_counts_no_difference_as_a_hit() -> None:

@@ -13,6 +13,8 @@ threshold is uncertain. ``auto``: absolute thresholds by the point, relative one
 Predicts = Literal["quality", "target"]
 """What models give: ``quality``, higher for better, whatever the target's direction; or ``target``, its own values."""
 DEFAULT_RESAMPLES = 2000
+FEWEST_RESAMPLES = 100
+"""Below, the ends of an interval would be the least and the largest of what happened to be drawn."""
 DEFAULT_SEED = 20261123
 DEFAULT_CONFIDENCE = 0.95
 DEFAULT_BUDGET = 10.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -56,7 +57,7 @@ def compared(
         reference = references[threshold.reference]
         if reference is None:
             return Compared(str(threshold), 0.0, None, "good")
-        value = measurement.metrics[metric] - threshold.factor * reference.metrics[metric]
+        value = _finite(measurement.metrics[metric] - threshold.factor * reference.metrics[metric])
         straddling = paired_interval(measurement, reference, metric, threshold.factor, sampling)
     if not by_interval:
         return Compared(str(threshold), value, straddling, "good" if threshold.holds(value) else "bad")
@@ -82,7 +83,13 @@ def paired_interval(
     if sampling is None or metric not in measurement.distributions or metric not in reference.distributions:
         return None
     differences = paired_differences(measurement, reference, metric, factor)
-    return interval(differences, sampling.units, sampling.confidence)
+    ends = interval(differences, sampling.units, sampling.confidence)
+    return None if ends is None else (_finite(ends[0]), _finite(ends[1]))
+
+
+def _finite(value: float) -> float:
+    """A report has no infinity: the largest number instead."""
+    return min(max(value, -sys.float_info.max), sys.float_info.max)
 
 
 def together(all_compared: Sequence[Compared]) -> Verdict:

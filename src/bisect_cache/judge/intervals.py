@@ -3,8 +3,12 @@
 A percentile interval of few units is too narrow: the bootstrap's variance lacks the factor n / (n - 1), and its
 quantiles are those of a normal distribution rather than of Student's t. Hesterberg ("What Teachers Should Know About
 the Bootstrap", The American Statistician 69, 2015) therefore takes the percentiles further out, at
-``Phi(-sqrt(n / (n - 1)) t)`` with t the quantile at n - 1 degrees of freedom. The p-value is the same equation the
-other way round, so that interval and p-value agree.
+``Phi(-sqrt(n / (n - 1)) t)``. The p-value is the same equation the other way round, so that both agree.
+
+Hesterberg's t has n - 1 degrees of freedom, which is right for a mean of normal values. What a content adds to a
+correlation is a sum of products, with heavier tails, and the variance estimated from few of those is less certain.
+Satterthwaite's rule (Biometrics Bulletin 2, 1946) gives 2 n / (k - 1) degrees of freedom where their kurtosis is k: 3
+for a normal distribution, which is n again, and about 4 here (``benchmarks/false_alarms.py`` shows what comes of it).
 """
 
 from __future__ import annotations
@@ -16,8 +20,10 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from bisect_cache.judge.choices import FEWEST_RESAMPLES
+
 MOST_UNDEFINED = 0.1
-FEWEST_DEFINED = 100
+_KURTOSIS = 4
 _NORMAL = NormalDist()
 # Above this many degrees of freedom Hill's formula errs by less than 1e-11, and the series has many terms.
 _SERIES_UP_TO = 100
@@ -52,16 +58,21 @@ def p_worse(differences: NDArray[np.float64], units: int) -> float:
     if hits == defined.size:
         return 1.0
     score = _NORMAL.inv_cdf((hits + 1) / (defined.size + 1))
-    return t_cdf(score * math.sqrt((units - 1) / units), units - 1)
+    return t_cdf(score * math.sqrt((units - 1) / units), degrees_of_freedom(units))
 
 
 @lru_cache(maxsize=64)
 def expanded_level(units: int, confidence: float) -> float:
     """The lower percentile, as a fraction, that makes an interval of ``units`` >= 2 cover ``confidence``."""
-    quantile = t_quantile((1.0 + confidence) / 2.0, units - 1)
+    quantile = t_quantile((1.0 + confidence) / 2.0, degrees_of_freedom(units))
     level = _NORMAL.cdf(-math.sqrt(units / (units - 1)) * quantile)
     # C libraries differ in the last digits of their functions; an interval is to be the same with all of them.
     return round(level, 12)
+
+
+def degrees_of_freedom(units: int) -> int:
+    """Those of a variance estimated from ``units`` >= 2 contents or rows, rounded down to 1 or more."""
+    return max(1, 2 * (units - 1) // (_KURTOSIS - 1))
 
 
 def t_quantile(probability: float, freedom: int) -> float:
@@ -107,7 +118,7 @@ def _normal_score(t: float, freedom: int) -> float:
 
 def _defined(values: NDArray[np.float64], units: int) -> NDArray[np.float64] | None:
     defined = values[~np.isnan(values)]
-    enough = max(FEWEST_DEFINED, (1.0 - MOST_UNDEFINED) * values.size)
+    enough = max(FEWEST_RESAMPLES, (1.0 - MOST_UNDEFINED) * values.size)
     return defined if units >= 2 and defined.size >= enough else None
 
 

@@ -92,4 +92,5 @@ def _with_sidecar(checkpoint: Checkpoint, template: str) -> Checkpoint:
     if checkpoint.sidecar is not None:
         return checkpoint
     stem = PurePosixPath(checkpoint.origin.get("file", checkpoint.label)).stem
-    return replace(checkpoint, sidecar=template.replace("{stem}", stem))
+    # Equal models are not the same to a judge where each has a sidecar of its own.
+    return replace(checkpoint, sidecar=template.replace("{stem}", stem), content=None)

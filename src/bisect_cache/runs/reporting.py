@@ -22,6 +22,9 @@ from bisect_cache.runs.looking import Looked
 from bisect_cache.runs.request import BisectRequest, shown
 from bisect_cache.timeline.interface import Timeline
 
+_FEW = 6
+"""Contents or rows below which 2,000 resamples hold few different ones: of 3, there are 10."""
+
 
 @dataclass(frozen=True)
 class Bisected:
@@ -126,6 +129,8 @@ def _intervals(done: Bisected) -> Iterator[str]:
             "the intervals take every row for independent, because the cache names no contents: where rows are encodes "
             "of the same clips, they are too narrow (generate the cache with --content)"
         )
+    if sampling and sampling.units < _FEW:
+        yield f"only {sampling.units} {sampling.by}s: intervals of so few are wide, and less certain than they say"
     if sampling and sampling.grouped:
         yield f"too many {sampling.by}s to draw each: they were dealt into {sampling.units} groups, and these drawn"
     baseline = done.looked.baseline

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bisect_cache.errors import BisectCacheError, as_said
+from bisect_cache.judge.choices import FEWEST_RESAMPLES
 from bisect_cache.runs.bench import Bench, at_work
 from bisect_cache.runs.request import BisectRequest, CheckRequest, Looking, shown
 from bisect_cache.search import Found
@@ -132,6 +133,8 @@ def _refuse_what_contradicts(request: BisectRequest) -> None:
             "thresholds against `previous` compare neighbours, and a bisection looks at few of them: leave "
             "--strategy bisect out"
         )
+    if 0 < request.resampling.resamples < FEWEST_RESAMPLES:
+        raise BadRequest(f"no interval can be had from fewer than {FEWEST_RESAMPLES} resamples; 0 is for none")
     if request.decision == "interval" and not request.resampling.resamples:
         raise BadRequest("--decision interval needs resamples: leave --resamples 0 out")
 
