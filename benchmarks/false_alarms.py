@@ -20,13 +20,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bisect_cache.judge.intervals import interval
-from bisect_cache.judge.resampling import Resampler, draw
+from bisect_cache.judge.bootstrap.intervals import interval
+from bisect_cache.judge.bootstrap.resampling import Draws, Resampler, draw
+from bisect_cache.judge.choices import DEFAULT_SEED
 
 SIZES = ((32, 8), (17, 44))
 CORRELATIONS = (0.0, 0.3, 0.5)
@@ -57,18 +58,24 @@ class Seen:
 def one_run(setting: Setting, resamples: int, seed: int) -> Seen:
     """Make a cache and two models, and ask whether the later one is worse."""
     rng = np.random.default_rng(seed)
-    contents = np.repeat(np.arange(setting.contents), setting.rows_each)
     values = partial(_values, rng, setting)
     target, common = values(), values()
     larger = 1.35 if setting.drop else 1.0
     earlier = target + 0.45 * (common + values())
     later = target + 0.45 * (common + larger * values())
-    by_content = _differences(target, earlier, later, contents, resamples, seed)
-    by_row = _differences(target, earlier, later, None, resamples, seed)
+    by_content = _differences(target, earlier, later, _drawn(setting, resamples, by_content=True))
+    by_row = _differences(target, earlier, later, _drawn(setting, resamples, by_content=False))
     difference = float(np.corrcoef(later, target)[0, 1] - np.corrcoef(earlier, target)[0, 1])
     return Seen(
         _side(by_content, setting.contents), _side(by_row, target.size), _side(by_content, _PLAIN_UNITS), difference
     )
+
+
+@lru_cache
+def _drawn(setting: Setting, resamples: int, *, by_content: bool) -> Draws:
+    """The resamples of every run alike, from the seed that bisect-cache draws with."""
+    contents = np.repeat(np.arange(setting.contents), setting.rows_each)
+    return draw(contents.size, contents if by_content else None, resamples, DEFAULT_SEED)
 
 
 def _values(rng: np.random.Generator, setting: Setting) -> NDArray[np.float64]:
@@ -83,11 +90,9 @@ def _differences(
     target: NDArray[np.float64],
     earlier: NDArray[np.float64],
     later: NDArray[np.float64],
-    contents: NDArray[np.int64] | None,
-    resamples: int,
-    seed: int,
+    draws: Draws,
 ) -> NDArray[np.float64]:
-    resampler = Resampler(target, draw(target.size, contents, resamples, seed))
+    resampler = Resampler(target, draws)
     return resampler.distributions(later)["plcc"] - resampler.distributions(earlier)["plcc"]
 
 

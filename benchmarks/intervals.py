@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bisect_cache.judge.resampling import Draws, Resampler, draw
+from bisect_cache.judge.bootstrap.resampling import Draws, Resampler, draw
 
 THREADS = 2
 ROWS = 256

@@ -276,7 +276,10 @@ def test_the_report_says_on_what_and_with_what_the_run_was_made(tmp_path: Path) 
     assert (report["cache"]["provenance"], report["cache"]["rows"], report["cache"]["contents"]) == ("real", 24, 4)
     assert report["environment"].keys() >= {"bisect-cache", "python", "numpy", "pyarrow", "onnxruntime", "machine"}
     assert (report["evaluations"], report["timeline"]["length"]) == (4, 4)
-    assert [note[:38] for note in report["notes"]] == ["named more than once, listed once: m/m"]
+    assert [note[:38] for note in report["notes"]] == [
+        "named more than once, listed once: m/m",
+        "only 4 contents: intervals of so few a",
+    ]
     assert "note: named more than once" in completed.stderr
     checked = json.loads(run("check", "c", "--json", "-", cwd=tmp_path).stdout)
     assert (checked["cache"]["provenance"], checked["cache"]["contents"]) == ("real", 4)

@@ -14,9 +14,9 @@ from scipy import stats
 from bisect_cache.cache.generate import generate
 from bisect_cache.cache.manifest import Reports, Table
 from bisect_cache.cache.opened import Cache, open_cache
+from bisect_cache.judge.bootstrap.resampling import draw
 from bisect_cache.judge.choices import DEFAULT_SEED
 from bisect_cache.judge.process import Limits, Worker
-from bisect_cache.judge.resampling import draw
 from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.runs.request import BisectRequest, CheckRequest
 from bisect_cache.runs.run import run_bisect, run_check
@@ -94,8 +94,8 @@ def test_what_2016_cannot_be_told_from_the_first_model_is_called_uncertain_and_n
     picked = [np.concatenate([np.tile(rows_of[c], int(w)) for c, w in enumerate(one)]) for one in weights]
     scores = [scores_of(checkpoint, cache) for checkpoint in open_timeline([registry]).checkpoints]
     over = [np.array([np.corrcoef(model[rows], target[rows])[0, 1] for rows in picked]) for model in scores]
-    # Hesterberg's expanded percentiles: 17 contents have 16 degrees of freedom.
-    level = stats.norm.cdf(-np.sqrt(17 / 16) * stats.t.ppf(0.975, 16))
+    # Hesterberg's expanded percentiles; by Satterthwaite 17 contents have 2 (17 - 1) / (4 - 1) degrees of freedom.
+    level = stats.norm.cdf(-np.sqrt(17 / 16) * stats.t.ppf(0.975, 10))
     verdicts = ["good"]
     for index in range(1, 11):
         low, high = np.quantile(over[index] - over[0], [level, 1 - level])

@@ -203,6 +203,20 @@ def test_an_interval_cannot_decide_where_there_is_none(here: Path) -> None:
     assert "--decision interval needs resamples: leave --resamples 0 out" in ran.told
 
 
+def test_fewer_resamples_than_an_interval_can_be_had_from_are_refused(here: Path) -> None:
+    ran = bisect(models(here, *FALLS), "--resamples", "99")
+    assert (ran.code, ran.outcome) == (2, "wiring-broke")
+    assert "from fewer than 100 resamples" in ran.told
+    assert bisect(here, "--resamples", "100").steps["m_00"]["intervals"]["plcc"]
+
+
+@pytest.mark.parametrize(("contents", "said"), [(5, True), (6, False)])
+def test_few_contents_are_said_to_make_uncertain_intervals(tmp_path: Path, contents: int, said: bool) -> None:
+    noisy_cache_at(tmp_path / "c", rows=60, contents=contents)
+    notes = bisect(models(tmp_path, *FALLS)).report["notes"]
+    assert any(note.startswith("only 5 contents: intervals of so few are wide") for note in notes) == said
+
+
 def test_without_resamples_the_value_decides_and_nothing_is_said_of_chance(here: Path) -> None:
     ran = bisect(models(here, 0.0, 0.05, 0.1), *RELATIVE, "--resamples", "0")
     assert (ran.code, ran.first_bad, ran.letters) == (1, "m_02", "ggb")

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from measured import a_target, of_noise
 from scipy import stats
 
+from bisect_cache.judge.bootstrap.intervals import interval, p_worse
+from bisect_cache.judge.bootstrap.resampling import Resampler, draw
 from bisect_cache.judge.by_content import FEWEST_ROWS, ContentCompared, benjamini_hochberg, by_content
-from bisect_cache.judge.intervals import interval, p_worse
 from bisect_cache.judge.metrics import metrics, target_side
-from bisect_cache.judge.resampling import Resampler, draw
 from bisect_cache.judge.sampling import Sampling
 from bisect_cache.judge.thresholds import METRIC_NAMES
 

@@ -106,6 +106,7 @@ def test_a_threshold_against_the_baseline_is_drawn_at_what_it_comes_to_and_one_a
     assert lines(source)[1:] == [[0.78, 0.78]]
     assert len(lines(chart(judged([0.9, 0.7], thresholds=asked)) or "")) == 1
     assert len(lines(chart(judged([0.9, 0.7], thresholds=("plcc >= 0.8", "plcc > 0.8"))) or "")) == 2
+    assert len(lines(chart(judged([0.9, 0.7], thresholds=("plcc >= 0.8", "plcc < 2e9"))) or "")) == 2
 
 
 def test_the_metric_is_the_one_that_the_report_says_is_not_held() -> None:

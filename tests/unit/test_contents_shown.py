@@ -107,6 +107,7 @@ def test_ten_lines_are_shown_and_the_others_counted() -> None:
     many = group(*(content(f"clip{number}", worse=True) for number in range(13)))
     (table,) = [table for table in tables(summary(report(many))) if "before → after" in table[0]]
     assert len(table) == 12
+    assert "13 of 13 contents got worse from" in summary(report(many))
     assert "\n3 more lines of this are left out here; the report has all.\n" in summary(report(many))
     assert any(line.startswith("… and 3 more lines") for line in seen(report(many)))
     ten = group(*(content(f"clip{number}", worse=True) for number in range(10)))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from measured import BY_ROW, a_target, measuring_on, of_noise
 
+from bisect_cache.judge.bootstrap.intervals import interval
 from bisect_cache.judge.choices import Decision
 from bisect_cache.judge.deciding import Compared, compared, paired_differences, paired_interval, together
-from bisect_cache.judge.intervals import interval
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.sampling import Interval
 from bisect_cache.judge.thresholds import Operator, Threshold, parse_thresholds

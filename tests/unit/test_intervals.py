@@ -11,9 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bisect_cache.judge import intervals
-from bisect_cache.judge.intervals import degrees_of_freedom, expanded_level, interval, p_worse, t_cdf, t_quantile
-from bisect_cache.judge.resampling import Resampler, draw
+from bisect_cache.judge.bootstrap import intervals
+from bisect_cache.judge.bootstrap.intervals import (
+    degrees_of_freedom,
+    expanded_level,
+    interval,
+    p_worse,
+    t_cdf,
+    t_quantile,
+)
+from bisect_cache.judge.bootstrap.resampling import Resampler, draw
 
 FREEDOMS = [*range(1, 130), 199, 200, 201, 500, 1000, 2000, 5000]
 

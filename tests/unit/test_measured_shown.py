@@ -227,7 +227,7 @@ def test_no_name_breaks_out(name: str) -> None:
     assert "\x1b" not in seen(report)
 
 
-@pytest.mark.parametrize("width", [60, 80, 100, 160])
+@pytest.mark.parametrize("width", [60, 80, 99, 100, 160])
 def test_the_steps_in_a_terminal_have_the_intervals_that_there_is_room_for(width: int) -> None:
     text = seen(bisect_report(steps=PAIR, thresholds=("plcc >= 0.8",)), width)
     assert all(len(line) <= width for line in text.splitlines())
@@ -260,5 +260,9 @@ def test_no_number_is_ever_cut_however_narrow_the_terminal(width: int, label: st
     text = seen(bisect_report(steps=steps, thresholds=gates, cache=None), width)
     assert "…" not in text
     assert text.count("0.8123") == 2
+    if width >= 50:
+        assert text.count("0.7123") == 2
     if width >= 80:
         assert text.count("0.6123") == 2
+    if width < 100:
+        assert "0.100 to 0.200" not in text

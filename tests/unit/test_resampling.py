@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bisect_cache.judge import resampling
-from bisect_cache.judge.rank_tensors import UnitRanks
-from bisect_cache.judge.resampled_ranks import RankSums, RowRanks, ordering, srocc
-from bisect_cache.judge.resampling import Draws, Resampler, draw
+from bisect_cache.judge.bootstrap import resampling
+from bisect_cache.judge.bootstrap.ranks import RankSums, RowRanks, ordering, srocc
+from bisect_cache.judge.bootstrap.resampling import Draws, Resampler, draw
+from bisect_cache.judge.bootstrap.tensors import UnitRanks
 from bisect_cache.judge.thresholds import METRIC_NAMES
 
 PINNED = [[1, 3, 1, 0, 0, 1, 1, 1], [2, 1, 1, 1, 3, 0, 0, 0], [0, 1, 2, 1, 1, 0, 2, 1]]
@@ -362,21 +362,21 @@ def test_both_ways_to_ranks_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_blocks_of_rows_and_of_resamples_change_no_bit(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bisect_cache.judge import rank_tensors, resampled_moments, resampled_ranks
+    from bisect_cache.judge.bootstrap import moments, ranks, tensors
 
     forced(monkeypatch, way)
     predictions, target, of_row = sample(2100, ties=True, contents=9)
     predictions[:900] = predictions[0]  # a group of ties that spans pieces
     draws = draw(2100, of_row if way == "by unit tensors" else None, 130, 0)
     whole = Resampler(target, draws).distributions(predictions)
-    monkeypatch.setattr(rank_tensors, "_ROWS_AT_A_TIME", 64)
-    monkeypatch.setattr(rank_tensors, "ONE_THREAD", 1000)
-    monkeypatch.setattr(resampled_moments, "ONE_THREAD", 1000)
-    monkeypatch.setattr(resampled_moments, "_UNITS_AT_A_TIME", 100)
-    monkeypatch.setattr(resampled_moments, "_HELD_BYTES", 0)
-    monkeypatch.setattr(resampled_moments, "_VALUES_AT_A_TIME", 2500)
-    monkeypatch.setattr(resampled_ranks, "_BLOCK_BYTES", 0)
-    monkeypatch.setattr(resampled_ranks, "_HELD_BYTES", 0)
+    monkeypatch.setattr(tensors, "_ROWS_AT_A_TIME", 64)
+    monkeypatch.setattr(tensors, "ONE_THREAD", 1000)
+    monkeypatch.setattr(moments, "ONE_THREAD", 1000)
+    monkeypatch.setattr(moments, "_UNITS_AT_A_TIME", 100)
+    monkeypatch.setattr(moments, "_HELD_BYTES", 0)
+    monkeypatch.setattr(moments, "_VALUES_AT_A_TIME", 2500)
+    monkeypatch.setattr(ranks, "_BLOCK_BYTES", 0)
+    monkeypatch.setattr(ranks, "_HELD_BYTES", 0)
     pieces = Resampler(target, draws).distributions(predictions)
     assert all(np.array_equal(whole[name], pieces[name]) for name in METRIC_NAMES)
 

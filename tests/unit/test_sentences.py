@@ -252,6 +252,13 @@ def test_a_relative_threshold_is_told_with_the_difference_and_its_interval() -> 
     ) in said
 
 
+def test_a_relative_threshold_that_is_held_is_not_told_as_a_difference() -> None:
+    gates = parse_thresholds(["plcc >= 0.8", "plcc >= baseline - 0.5"])
+    against = (compared("bad"), Compared(str(gates[1]), -0.22, None, "good"))
+    found = Found("regression", 2, {0: "good", 1: "bad"}, 1, 0, (1,))
+    assert "baseline - 0.5 must hold; m0 just" in sentence(found, gates, m1={"thresholds": against})
+
+
 def test_whether_the_first_bad_model_was_there_before_is_said_where_it_is_known() -> None:
     told = judged(Found("regression", 2, {0: "good", 1: "bad"}, 1, 0, (1,)))
     assert bisect_sentence(told, before=True).endswith("models. Its commit was there before this change.")

@@ -20,9 +20,9 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from bisect_cache.judge.intervals import interval, p_worse
+from bisect_cache.judge.bootstrap.intervals import interval, p_worse
+from bisect_cache.judge.bootstrap.resampling import Draws, Resampler, draw
 from bisect_cache.judge.metrics import Floats, metrics, target_side
-from bisect_cache.judge.resampling import Draws, Resampler, draw
 from bisect_cache.judge.sampling import Interval, Sampling
 
 FEWEST_ROWS = 6

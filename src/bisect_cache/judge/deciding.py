@@ -9,8 +9,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from bisect_cache.judge.bootstrap.intervals import interval
 from bisect_cache.judge.choices import Decision
-from bisect_cache.judge.intervals import interval
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.sampling import Interval, Sampling
 from bisect_cache.judge.thresholds import Reference, Threshold

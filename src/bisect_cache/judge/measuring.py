@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from bisect_cache.cache.manifest import Target
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.judge.bootstrap.intervals import interval
+from bisect_cache.judge.bootstrap.resampling import Resampler, draw
 from bisect_cache.judge.choices import Predicts, Resampling
-from bisect_cache.judge.intervals import interval
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.metrics import Floats, metrics, target_side
-from bisect_cache.judge.resampling import Resampler, draw
 from bisect_cache.judge.sampling import Sampling
 from bisect_cache.judge.thresholds import METRIC_NAMES
 

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bisect_cache.judge.rank_tensors import UnitRanks
-from bisect_cache.judge.resampled_moments import MomentResampler
-from bisect_cache.judge.resampled_ranks import Ordering, RowRanks, ordering, srocc
+from bisect_cache.judge.bootstrap.moments import MomentResampler
+from bisect_cache.judge.bootstrap.ranks import Ordering, RowRanks, ordering, srocc
+from bisect_cache.judge.bootstrap.tensors import UnitRanks
 from bisect_cache.judge.thresholds import METRIC_NAMES
 
 # 64 groups leave 63 degrees of freedom: an interval is 2% wider than with any number of them. Fewer only where rows

@@ -17,8 +17,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from bisect_cache.judge.resampled_moments import ONE_THREAD
-from bisect_cache.judge.resampled_ranks import Counts, Floats, Integers, Ordering, RankSums, untied_cubes
+from bisect_cache.judge.bootstrap.moments import ONE_THREAD
+from bisect_cache.judge.bootstrap.ranks import Counts, Floats, Integers, Ordering, RankSums, untied_cubes
 
 _ROWS_AT_A_TIME = 8192
 
