@@ -97,7 +97,10 @@ def conclude(length: int, verdicts: Mapping[int, Verdict], stepwise: bool = Fals
         known = set(judged)
         candidates = (*(index for index in range(first_bad) if index not in known), first_bad)
     elif last_good is None:
-        return found("head-bad", tuple(range(first_bad + 1)), first_bad)
+        candidates = tuple(range(first_bad + 1))
+        if all(verdicts.get(index) != "uncertain" for index in candidates):
+            return found("head-bad", candidates, first_bad)
+        # One of the uncertain ones may be good: that the head is bad is not known.
     else:
         candidates = tuple(range(last_good + 1, first_bad + 1))
     if len(candidates) > 1:

@@ -178,7 +178,9 @@ def test_an_absolute_threshold_is_decided_by_the_value_unless_the_interval_is_as
     by_value = bisect(here, "--threshold", "plcc >= 0.85")
     assert (by_value.code, by_value.first_bad, by_value.letters) == (1, "m_02", "ggbb")
     by_interval = bisect(here, "--threshold", "plcc >= 0.85", "--decision", "interval")
-    assert (by_interval.code, by_interval.outcome, by_interval.letters) == (1, "head-bad", "uuub")
+    assert (by_interval.code, by_interval.outcome, by_interval.letters) == (2, "inconclusive", "uuub")
+    assert by_interval.first_bad is None, "any of the uncertain ones may be bad, and any good"
+    assert by_interval.verdict.startswith("No model before m_03 is good beyond doubt, and it is bad")
     for step in by_interval.steps.values():
         (low, high), verdict = step["intervals"]["plcc"], step["verdict"]
         assert verdict == ("good" if low >= 0.85 else "bad" if high < 0.85 else "uncertain")

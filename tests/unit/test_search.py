@@ -69,7 +69,10 @@ def twin(seen: list[Verdict | None]) -> Answer:
     if not solid:
         return "inconclusive", None, None, everything
     if solid[0] == "b":
-        return "head-bad", text.index("b"), None, everything[: text.index("b") + 1]
+        bad = text.index("b")
+        if "uncertain" in seen[:bad]:
+            return "inconclusive", None, None, everything[: bad + 1]
+        return "head-bad", bad, None, everything[: bad + 1]
     if "b" not in solid:
         after = everything[text.rindex("g") + 1 :]
         return ("inconclusive" if after else "no-regression"), None, text.rindex("g"), after
@@ -164,7 +167,9 @@ def test_any_set_of_steps_says_what_its_twin_says() -> None:
         ("gbxb", "regression", 1, 0, (1,)),
         ("g?gb", "regression", 3, 2, (3,)),
         ("bgbb", "head-bad", 0, None, (0,)),
-        ("??bg", "head-bad", 2, None, (0, 1, 2)),
+        ("xxbg", "head-bad", 2, None, (0, 1, 2)),
+        ("x?bg", "inconclusive", None, None, (0, 1, 2)),
+        ("??b", "inconclusive", None, None, (0, 1, 2)),
         ("g?xg", "no-regression", None, 3, ()),
         ("gg?", "inconclusive", None, 1, (2,)),
         ("gb?", "regression", 1, 0, (1,)),

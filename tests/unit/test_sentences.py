@@ -189,6 +189,23 @@ def test_of_very_many_turns_some_are_named_and_all_counted() -> None:
 STRADDLING = Found("inconclusive", 4, {0: "good", 1: "uncertain", 2: "uncertain", 3: "bad"}, None, 0, (1, 2, 3))
 
 
+def test_a_value_that_its_interval_leaves_open_is_said_to_be_so() -> None:
+    found = Found("regression", 2, {0: "good", 1: "bad"}, 1, 0, (1,))
+    doubted = Compared("plcc >= 0.8", 0.79, (0.7, 0.85), "bad")
+    said = "By its interval, m1 is uncertain: it reaches over the threshold."
+    assert said in sentence(found, m1={"thresholds": (doubted,)})
+    certain = Compared("plcc >= 0.8", 0.62, (0.5, 0.7), "bad")
+    assert said not in sentence(found, m1={"thresholds": (certain,)})
+
+
+def test_uncertain_models_before_the_first_bad_one_leave_open_which_it_is() -> None:
+    found = Found("inconclusive", 3, {0: "uncertain", 1: "untestable", 2: "bad"}, None, None, (0, 1, 2))
+    assert sentence(found, m0={"thresholds": (compared("uncertain", 2.0),)}) == (
+        "No model before m2 is good beyond doubt, and it is bad: the first bad model is one of these 3: "
+        "m0 (uncertain), m1 (untestable), m2 (bad); about 17 more contents would tell. 3 of 3 models seen."
+    )
+
+
 def test_uncertain_candidates_are_told_with_how_many_contents_would_tell_the_worst_of_them() -> None:
     said = sentence(
         STRADDLING, m1={"thresholds": (compared("uncertain", 2.0),)}, m2={"thresholds": (compared("uncertain", 3.0),)}

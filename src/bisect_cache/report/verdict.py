@@ -126,7 +126,9 @@ def _within_chance(judged: Judged, bad: Step) -> str:
         for threshold, one in zip(judged.thresholds, bad.thresholds, strict=False)
         if one.verdict == "bad"
     ]
-    return "By its interval that is uncertain: it reaches over the threshold. " if decided and all(decided) else ""
+    if not decided or not all(decided):
+        return ""
+    return f"By its interval, {bad.label} is uncertain: it reaches over the threshold. "
 
 
 def _afterwards(judged: Judged) -> str:
@@ -210,11 +212,15 @@ def _inconclusive(judged: Judged) -> str:
             f"known: {before} may be{tell}. {_looked_at(found)}"
         )
     if found.verdicts.get(found.candidates[-1]) == "bad":
-        behind = f"behind {labels[found.last_good]}, the last good model" if found.last_good is not None else "here"
-        return (
-            f"A regression lies {behind}, but which model was the first is not known: it is one of these "
-            f"{len(found.candidates)}: {names}{tell}. {_looked_at(found)}"
-        )
+        bad = labels[found.candidates[-1]]
+        if found.last_good is None:
+            what = f"No model before {bad} is good beyond doubt, and it is bad: the first bad model is"
+        else:
+            what = (
+                f"A regression lies behind {labels[found.last_good]}, the last good model, but which model was the "
+                f"first is not known: it is"
+            )
+        return f"{what} one of these {len(found.candidates)}: {names}{tell}. {_looked_at(found)}"
     assert found.last_good is not None  # noqa: S101 - else nothing would be judged
     return (
         f"{labels[found.last_good]} is good ({judged.gates}), but whether what follows it regressed is not known: "

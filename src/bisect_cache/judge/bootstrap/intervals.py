@@ -7,8 +7,8 @@ the Bootstrap", The American Statistician 69, 2015) therefore takes the percenti
 
 Hesterberg's t has n - 1 degrees of freedom, which is right for a mean of normal values. What a content adds to a
 correlation is a sum of products, with heavier tails, and the variance estimated from few of those is less certain.
-Satterthwaite's rule (Biometrics Bulletin 2, 1946) gives 2 n / (k - 1) degrees of freedom where their kurtosis is k: 3
-for a normal distribution, which is n again, and about 4 here (``benchmarks/false_alarms.py`` shows what comes of it).
+Satterthwaite's rule (Biometrics Bulletin 2, 1946) gives 2 / (k - 1) times as many where their kurtosis is k: 3 for a
+normal distribution, which changes nothing, and about 4 here (``benchmarks/false_alarms.py`` shows what comes of it).
 """
 
 from __future__ import annotations
