@@ -163,4 +163,5 @@ def test_the_history_of_a_repository_of_somebody_else_is_read(runner: MakeRunner
     assert ran.outputs["first-bad-model"].startswith("61d017723 2016-05-27 model: switch to nflxall_vmafv3a")
     assert "pull `103`" in ran.summary
     tags = action.run(mode="bisect", cache="cache", timeline="tags:model/vmaf.onnx", thresholds="plcc >= 0.75")
-    assert (tags.exit_code, tags.outputs["outcome"]) == (0, "no-regression"), tags.log
+    assert (tags.exit_code, tags.outputs["outcome"]) == (1, "non-monotone"), tags.log
+    assert tags.outputs["first-bad-model"] == "v1.2.0", "a dip between two good ends"
