@@ -71,8 +71,8 @@ def detectable_without_models(
 
     Stand-ins take their place: the least-squares fit of the features to the target, and the same fit without one of
     the features, for each of them. (On 756 clips of 17 contents this gives 0.017 for PLCC; eleven published models,
-    0.017 to 0.024.) Empty where there is one feature alone, where the fits are constant, and where there are so few rows that
-    features of any kind fit them.
+    0.017 to 0.024.) Empty where there is one feature alone, where the fits are constant, and where there are so few
+    rows that features of any kind fit them.
     """
     rows, count = features.shape
     if count < 2 or rows <= count + 1 or measuring.sampling is None:
