@@ -11,7 +11,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 
 BUILD_BACKEND := $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
 
-.PHONY: help bisect regression test container-test platform-test pictures lint types versions versions-short bench lock clean
+.PHONY: help bisect regression test container-test attacks platform-test pictures lint types versions versions-short bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -35,6 +35,9 @@ test: .venv/dev ## unit and integration tests
 
 container-test: .venv/dev ## build the image and run it as GitHub's runner does (needs root, or BISECT_CACHE_DOCKER_HOST)
 	$(BIN)/pytest tests/container
+
+attacks: .venv/dev ## try every attack and fault, and print the table of SECURITY.md (as root, to try those on the image too)
+	$(BIN)/pytest -q -m attack tests/unit tests/integration tests/container
 
 platform-test: .venv/dev ## draw reports and take requests as GitHub does (needs Chromium)
 	$(BIN)/pytest tests/platform

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from attacks import ATTACKS, Attack, table
 from hypothesis import settings
 
 settings.register_profile("no stopwatch", deadline=None)  # how long a test takes says nothing about a busy machine
@@ -18,6 +20,28 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 _VARIABLE = "BISECT_CACHE_REAL_DATA"
 _REPOSITORY = Path(__file__).resolve().parents[1]
+_TRIED = pytest.StashKey[dict[str, Attack]]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`-m attack` chooses the tests that count attacks."""
+    for item in items:
+        if "attack" in getattr(item, "fixturenames", ()):
+            item.add_marker("attack")
+
+
+@pytest.fixture
+def attack(pytestconfig: pytest.Config) -> Callable[[str], Attack]:
+    """Gives the row of an attack, by its key in ``attacks.py``, to count cases in."""
+    tried = pytestconfig.stash.setdefault(_TRIED, {})
+    return lambda key: tried.setdefault(key, Attack(*ATTACKS[key]))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the attacks that were tried."""
+    if config.stash.get(_TRIED, None) and config.option.markexpr == "attack":
+        terminalreporter.write_line("")
+        terminalreporter.write_line(table(config.stash[_TRIED]))
 
 
 @pytest.fixture(scope="session")
