@@ -15,7 +15,67 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-ATTACKS: Mapping[str, tuple[str, str]] = {}
+ATTACKS: Mapping[str, tuple[str, str]] = {
+    "ways out": (
+        "Ways out of the worker, each tried by code that has taken it over: files, token, sockets, other processes, "
+        "root, new system calls",
+        "Nothing; the report lists what the worker was kept from",
+    ),
+    "one wall": (
+        "The same ways to files, with one wall of the worker standing alone",
+        "Nothing, also where a kernel lacks all the others",
+    ),
+    "bombs": (
+        "Models that want all memory, all time or all of the stack, or crash the process",
+        "`untestable`, with the limit that was hit; the models around them are judged",
+    ),
+    "kill generate": (
+        "`generate` killed, stopped or interrupted, at every step and at any moment",
+        "The old cache whole, or the new one; where files change places one by one, `check` says so and the next "
+        "`generate` puts the old ones back",
+    ),
+    "full disk": (
+        "A disk that is full, a quota or a limit on file sizes: for the cache, the report, outputs, summary, `/tmp`",
+        "What could not be written and why, exit code 2; what stood there before is as it was",
+    ),
+    "read-only workspace": (
+        "A workspace that may not be written to",
+        "The verdict in summary, outputs and log, and a warning that there is no report file",
+    ),
+    "kill the worker": (
+        "The worker process killed at any moment, once or each time it comes up again",
+        "The right verdict, or one that names the models that could not be judged",
+    ),
+    "network faults": (
+        "An API that drops connections, answers late, in part, with junk or not at all; no name, no certificate",
+        "A warning, within minutes; the job is not failed, nothing is posted twice, the next run mends the comment",
+    ),
+    "clock jumps": (
+        "A clock that jumps by years while a run goes on, or is wrong all the time",
+        "The same verdict in the same time; the history stays in the order of the runs",
+    ),
+    "two at once": (
+        "Several `generate`, `check` and `bisect` in one folder at the same time",
+        "One cache, whole; readers see one of them or are told to run again",
+    ),
+    "cancelled": (
+        "A workflow cancelled at any moment (SIGINT, SIGTERM, SIGKILL)",
+        "`cancelled` in summary and log, exit code 128 and the signal, and no verdict",
+    ),
+    "ownership": (
+        "Reports written by root in somebody else's workspace, also of runs that break or crash",
+        "Files and folders that belong to the workspace's owner",
+    ),
+    "mutated text": (
+        "Mutated reports, labels, manifests, registries, payloads, artifacts and comments: JSON, CSV, YAML, zip, parquet",
+        "What is wrong, in which file and what to do, exit code 2; or the file is read as what it says",
+    ),
+    "path tricks": (
+        "Paths that lead elsewhere, in registries, manifests, sidecars, weights, labels and artifacts: `..`, absolute, "
+        "links, other case, NUL, endless names, devices, pipes, `/proc`",
+        "That model is `untestable`, or the file is refused, by name; nothing outside is read",
+    ),
+}
 """By key, in the order of the table: the attack or fault, and what the user sees of it."""
 
 _HEAD = ("| attack or fault | cases | survived | what the user sees |", "| --- | ---: | ---: | --- |")

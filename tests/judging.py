@@ -25,7 +25,7 @@ from bisect_cache.cli import main
 from bisect_cache.judge.choices import Predicts, Resampling
 from bisect_cache.judge.judge import Judge, Ports
 from bisect_cache.judge.measuring import Measuring
-from bisect_cache.judge.process import Worker
+from bisect_cache.worker.process import Worker
 
 NAN = float("nan")
 

@@ -15,9 +15,9 @@ from bisect_cache.judge.choices import Resampling
 from bisect_cache.judge.judge import Judge
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.measuring import Measuring
-from bisect_cache.judge.process import CannotStart
 from bisect_cache.judge.sampling import Sampling
 from bisect_cache.timeline.interface import Checkpoint, ModelFiles
+from bisect_cache.worker.process import CannotStart
 
 BY_ROW = Sampling(2000, 1, 0.95, "row", 100)
 

@@ -146,9 +146,9 @@ def search_options(command: Command) -> Command:
 
 def request_of(options: Mapping[str, Any], paths: tuple[str, ...] = ()) -> BisectRequest:
     """The request that these options make; ``paths`` are further models. Raises ``BadThreshold``."""
-    from bisect_cache.judge.process import Limits
     from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, parse_thresholds
     from bisect_cache.runs.request import BisectRequest
+    from bisect_cache.worker.process import Limits
 
     searching = {name: options[name] for name in ("baseline", "decision", "strategy") if name in options}
     flags = {name: options[name] for name in ("by_content", "base", "explain") if name in options}

@@ -17,7 +17,6 @@ from bisect_cache.cache.generate import generate
 from bisect_cache.cache.manifest import Table
 from bisect_cache.cache.opened import open_cache
 from bisect_cache.files import CannotRead
-from bisect_cache.judge.process import Limits, Worker
 from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.report.structs import BisectReport, Explanation
 from bisect_cache.runs import explaining
@@ -26,6 +25,7 @@ from bisect_cache.runs.request import BisectRequest
 from bisect_cache.runs.run import run_bisect
 from bisect_cache.timeline.folder import FolderModel
 from bisect_cache.timeline.interface import Checkpoint, ModelFiles
+from bisect_cache.worker.process import Limits, Worker
 
 ROOT = Path(__file__).resolve().parents[2]
 SKEWED = (1.0, 0.1, 0.1, 0.1, 0.1, -0.4)

@@ -16,12 +16,12 @@ from bisect_cache.cache.manifest import Reports, Table
 from bisect_cache.cache.opened import Cache, open_cache
 from bisect_cache.judge.bootstrap.resampling import draw
 from bisect_cache.judge.choices import DEFAULT_SEED
-from bisect_cache.judge.process import Limits, Worker
 from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.runs.request import BisectRequest, CheckRequest
 from bisect_cache.runs.run import run_bisect, run_check
 from bisect_cache.timeline.interface import Checkpoint
 from bisect_cache.timeline.spec import open_timeline
+from bisect_cache.worker.process import Limits, Worker
 
 KNOWN_PLCC = [0.824, 0.813, 0.803, 0.794, 0.795, 0.625, 0.818, 0.836, 0.843, 0.846, 0.838]
 UNCERTAIN = {"nflxtrain_vmafv3a", "nflxall_vmafv3a", "nflxall_vmafv4", "vmaf_v0.6.0"}

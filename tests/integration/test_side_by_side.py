@@ -18,12 +18,12 @@ from judging import bisect, noisy_cache_at, timeline_at, weaker
 from making import crashing, endless, save
 
 from bisect_cache.judge import pool
-from bisect_cache.judge.process import Limits, Worker
 from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.report.structs import BisectReport, encode_report
 from bisect_cache.runs import bench
 from bisect_cache.runs.request import BisectRequest
 from bisect_cache.runs.run import run_bisect
+from bisect_cache.worker.process import Limits, Worker
 
 GATES = parse_thresholds(["plcc >= baseline - 0.05", "srocc >= previous - 0.3", "rmse_mapped <= 1"])
 
@@ -100,7 +100,7 @@ def test_models_that_crash_or_never_end_cost_the_others_nothing(tmp_path: Path, 
 def test_a_worker_that_cannot_be_started_leaves_its_work_to_the_others(
     tmp_path: Path, workers: list[Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bisect_cache.judge import process
+    from bisect_cache.worker import process
 
     noisy_cache_at(tmp_path / "c", rows=64)
     timeline_at(tmp_path / "m", [*[weaker()] * 8, weaker(2)])

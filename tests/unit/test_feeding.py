@@ -2,7 +2,7 @@
 
 import pytest
 
-from bisect_cache.judge.feeding import CannotFeed, Feed, Port, names_in, plan
+from bisect_cache.worker.feeding import CannotFeed, Feed, Port, names_in, plan
 
 SIX = ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")
 IN_ORDER = (0, 1, 2, 3, 4, 5)

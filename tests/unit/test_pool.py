@@ -15,9 +15,9 @@ from bisect_cache.judge.judge import Judge, Ports
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.measuring import Measuring
 from bisect_cache.judge.pool import WORTH_ANOTHER, Pool
-from bisect_cache.judge.process import CannotStart, Limits, Worker
 from bisect_cache.timeline.interface import Checkpoint
 from bisect_cache.timeline.spec import open_timeline
+from bisect_cache.worker.process import CannotStart, Limits, Worker
 
 POINTS = [checkpoint(str(number)) for number in range(24)]
 PATIENCE = 20.0

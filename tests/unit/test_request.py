@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from bisect_cache.cli import commands
 from bisect_cache.judge.choices import Decision, Predicts, Resampling, Strategy
-from bisect_cache.judge.process import Limits
 from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.judging_options import request_of
 from bisect_cache.runs.request import BisectRequest, CheckRequest
+from bisect_cache.worker.process import Limits
 
 
 @pytest.mark.parametrize(

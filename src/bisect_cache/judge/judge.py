@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from bisect_cache.cache.opened import Cache
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.files import CannotRead, sha256_of
-from bisect_cache.judge.feeding import NORMALISATION, names_in
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.measuring import Measuring
-from bisect_cache.judge.process import CannotStart, Lost, Worker
-from bisect_cache.judge.protocol import Features, Model, Predictions, Untestable
 from bisect_cache.timeline.interface import Checkpoint
+from bisect_cache.worker.feeding import NORMALISATION, names_in
+from bisect_cache.worker.process import CannotStart, Lost, Worker
+from bisect_cache.worker.protocol import Features, Model, Predictions, Untestable
 
 Scores = NDArray[np.floating]
 """Predictions of one model, (N,), float32 or float64, in the model's own unit."""
@@ -54,7 +54,7 @@ class Judge:
         self._measuring = measuring
         self._ports = ports
         self._reading = reading or threading.Lock()
-        self.onnxruntime = worker.hello().onnxruntime
+        self.hello = worker.hello()
         worker.give(self._features, self._matrix)
 
     def measure(self, checkpoint: Checkpoint) -> Measurement:

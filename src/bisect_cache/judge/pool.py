@@ -13,8 +13,8 @@ from typing import Self
 
 from bisect_cache.judge.judge import Judge
 from bisect_cache.judge.measurement import Measurement
-from bisect_cache.judge.process import CannotStart
 from bisect_cache.timeline.interface import Checkpoint
+from bisect_cache.worker.process import CannotStart
 
 WORTH_ANOTHER = 0.8
 """Seconds of work that a further worker process takes over at least; starting one costs about a third of that."""

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from bisect_cache.errors import BisectCacheError
+from bisect_cache.errors import OfStrangers
 
 METRIC_NAMES = ("plcc", "srocc", "rmse", "rmse_mapped")
 DEFAULT_THRESHOLDS = ("plcc >= 0.85",)
+MOST_THRESHOLDS = 100
 Operator = Literal[">=", "<=", ">", "<"]
 Reference = Literal["baseline", "previous"]
 """What a relative threshold compares with: the baseline, or the neighbour just before."""
@@ -26,7 +27,7 @@ _EXAMPLE = (
 )
 
 
-class BadThreshold(BisectCacheError):
+class BadThreshold(OfStrangers):
     """A threshold that cannot be understood: where, and what can stand there."""
 
 
@@ -82,6 +83,8 @@ def parse_thresholds(lines: Sequence[str]) -> tuple[Threshold, ...]:
     left = [line for line in cleaned if line.strip()]
     if lines and not left:
         raise BadThreshold(f"no threshold is left in {lines[0]!r:.80}; {_EXAMPLE}")
+    if len(left) > MOST_THRESHOLDS:
+        raise BadThreshold(f"{len(left):,} thresholds; a timeline is held to {MOST_THRESHOLDS} at most: leave some out")
     return tuple(_parse(line) for line in left)
 
 

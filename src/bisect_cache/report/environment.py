@@ -1,10 +1,11 @@
-"""The versions that a result may depend on."""
+"""What a result may depend on: versions, and what the process that ran the models could not do."""
 
 from __future__ import annotations
 
 import platform
 
 from bisect_cache import __version__
+from bisect_cache.report.structs import WorkerFacts
 
 
 def environment(onnxruntime: str | None = None) -> dict[str, str]:
@@ -20,3 +21,9 @@ def environment(onnxruntime: str | None = None) -> dict[str, str]:
         "machine": f"{platform.system()} {platform.machine()}",
     }
     return versions | ({"onnxruntime": onnxruntime} if onnxruntime else {})
+
+
+def worker_words(worker: WorkerFacts) -> str:
+    """What the process that ran the models was kept from, and what it was not."""
+    held = f" with {', '.join(worker.held)}" if worker.held else ""
+    return f"worker{held}" + (f", but not with {', '.join(worker.missing)}" if worker.missing else "")

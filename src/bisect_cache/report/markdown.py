@@ -18,7 +18,8 @@ from bisect_cache.judge.sampling import Interval
 from bisect_cache.judge.thresholds import METRIC_NAMES
 from bisect_cache.report.chart import chart, course, metric_name, sparkline
 from bisect_cache.report.contents import contents_of, rule
-from bisect_cache.report.escaping import cell, code, command, html, prose
+from bisect_cache.report.environment import worker_words
+from bisect_cache.report.escaping import cell, code, command, html, is_too_long, prose, whole
 from bisect_cache.report.figures import brief, change, ends, telling
 from bisect_cache.report.headline import HEADLINES, headline, section_headline
 from bisect_cache.report.history import Night, hidden
@@ -224,6 +225,7 @@ def _view(section: Section, drawn: str | None, room: _Room, occasion: Occasion) 
         "notes": notes[: room.rows],
         "notes_left_out": len(notes[room.rows :]),
         "commands": _commands(report, check),
+        "command_too_long": is_too_long(report.reproduce),
         "made_with": _made_with(report),
         **_pair(bisect, occasion),
     }
@@ -238,6 +240,8 @@ def _commands(report: CacheReport, check: CheckReport | None) -> list[str]:
 def _made_with(report: CacheReport) -> str:
     versions = list(report.environment.items())[:_VERSIONS_SHOWN]
     said = [f"{prose(name, _LONGEST_FACT)} {prose(value, _LONGEST_FACT)}" for name, value in versions]
+    if isinstance(report, BisectReport) and report.worker:
+        said.append(worker_words(report.worker))
     return " · ".join([f"cache {code(report.cache.fingerprint)}", *said] if report.cache else said)
 
 
@@ -453,6 +457,7 @@ def _templates() -> Environment:
             "code": code,
             "cell": cell,
             "prose": prose,
+            "whole": whole,
             "html": html,
             "command": command,
             "metric_name": metric_name,

@@ -19,11 +19,14 @@ from bisect_cache.judge.moved import CONTENTS_SHOWN, ROWS_SHOWN, ContentMoved, R
 from bisect_cache.judge.sampling import Interval, Sampling
 from bisect_cache.judge.verdict import Verdict
 from bisect_cache.printable import one_line, printable
+from bisect_cache.worker.confinement.protections import Protection
 
 BisectOutcome = Outcome | Literal["wiring-broke"]
 RunOutcome = BisectOutcome | CheckOutcome
 LARGEST_REPORT = 64 << 20
 """Bytes that a report which is read may have: 100,000 models and more."""
+LONGEST_TEXT = 10_000
+"""Characters of one text in a report, the command to reproduce it apart: no verdict of ours has as many."""
 Index = Annotated[int, Meta(ge=0)]
 
 
@@ -132,6 +135,14 @@ class Explanation(Struct, frozen=True, forbid_unknown_fields=True):
     notes: tuple[str, ...] = ()
 
 
+class WorkerFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the worker process was kept from: each was tried before it saw the first model."""
+
+    held: tuple[Protection, ...]
+    missing: tuple[Protection, ...]
+    """What this system did not do."""
+
+
 class BisectReport(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="schema", tag="bisect-cache/bisect/1"
 ):
@@ -164,6 +175,8 @@ class BisectReport(
     """By metric, the drop below which a worse model cannot be told from chance on this cache."""
     groups: tuple[GroupsFacts, ...] = ()
     """Models compared content by content, where that was asked."""
+    worker: WorkerFacts | None = None
+    """What the process that ran the models was kept from."""
     explanation: Explanation | None = None
     """What changed from the last good model to the first bad one, where that was asked."""
     check: CheckReport | None = None
@@ -224,15 +237,20 @@ EXIT_CODES: dict[str, int] = {
 
 
 def fit_to_show(report: Shown) -> Shown:
-    """The report with every text in it on one line and printable: names and messages come from strangers."""
+    """The report with every text in it on one line, printable and of some length: they come from strangers."""
     return msgspec.convert(_printable(msgspec.to_builtins(report)), type(report))
 
 
 def _printable(value: object) -> object:
     if isinstance(value, str):
-        return one_line(value)
+        shown = one_line(value)
+        return shown if len(shown) <= LONGEST_TEXT else printable(shown, LONGEST_TEXT)
     if isinstance(value, dict):
-        return {_printable(key): _printable(inner) for key, inner in value.items()}
+        # Half a command is none: it is shown whole or not at all.
+        return {
+            _printable(key): one_line(inner) if key == "reproduce" and isinstance(inner, str) else _printable(inner)
+            for key, inner in value.items()
+        }
     return [_printable(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 

@@ -11,10 +11,10 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from bisect_cache.cache.manifest import read_manifest
-from bisect_cache.judge.process import Worker
 from bisect_cache.runs.request import BisectRequest, shown
 from bisect_cache.timeline.interface import BadTimeline, Checkpoint, Timeline
 from bisect_cache.timeline.spec import open_timeline
+from bisect_cache.worker.process import Worker
 
 if TYPE_CHECKING:
     from bisect_cache.cache.opened import Cache

@@ -16,11 +16,14 @@ from bisect_cache.report.structs import (
     Explanation,
     GroupsFacts,
     TimelineFacts,
+    WorkerFacts,
 )
 from bisect_cache.report.verdict import Judged, bisect_sentence
 from bisect_cache.runs.looking import Looked
 from bisect_cache.runs.request import BisectRequest, shown
 from bisect_cache.timeline.interface import Timeline
+from bisect_cache.worker.confinement.protections import ESSENTIAL, PROTECTIONS
+from bisect_cache.worker.protocol import Hello
 
 _FEW = 6
 """Contents or rows below which 2,000 resamples hold few different ones: of 3, there are 10."""
@@ -35,7 +38,8 @@ class Bisected:
     timeline: Timeline
     measuring: Measuring
     looked: Looked
-    onnxruntime: str
+    worker: Hello
+    """What the worker said of itself."""
     groups: tuple[GroupsFacts, ...] = ()
     explanation: Explanation | None = None
     notes: tuple[str, ...] = ()
@@ -59,7 +63,7 @@ def bisect_report(done: Bisected) -> BisectReport:
         candidates=tuple(facts(index) for index in found.candidates),
         crossings=found.crossings,
         steps=looked.steps,
-        notes=(*cache.notes, *_direction(done), *timeline.notes, *looked.notes, *_intervals(done), *done.notes),
+        notes=tuple(_notes(done)),
         strategy=request.strategy,
         proven=found.proven,
         decision=request.decision,
@@ -67,10 +71,22 @@ def bisect_report(done: Bisected) -> BisectReport:
         sampling=done.measuring.sampling,
         detectable=dict(looked.detectable),
         groups=done.groups,
+        worker=_worker(done.worker),
         explanation=done.explanation,
         reproduce=request.command,
-        environment=environment(done.onnxruntime),
+        environment=environment(done.worker.onnxruntime),
     )
+
+
+def _notes(done: Bisected) -> Iterator[str]:
+    """What a reader must be told beside the verdict, in the order of the data."""
+    yield from done.cache.notes
+    yield from _direction(done)
+    yield from done.timeline.notes
+    yield from _let_in(done.worker)
+    yield from done.looked.notes
+    yield from _intervals(done)
+    yield from done.notes
 
 
 def checkpoint_facts(timeline: Timeline, index: int) -> CheckpointFacts:
@@ -145,3 +161,16 @@ def _intervals(done: Bisected) -> Iterator[str]:
                 f"'{threshold}' asks about a drop of {asked:.4f}, but on this cache a {threshold.metric.upper()} drop "
                 f"under {drop:.4f} cannot be told from chance: ask for more, or judge on more rows"
             )
+
+
+def _worker(hello: Hello) -> WorkerFacts:
+    return WorkerFacts(hello.held, tuple(name for name in PROTECTIONS if name not in hello.held))
+
+
+def _let_in(hello: Hello) -> Iterator[str]:
+    """What a reader must know where models could do more than predict."""
+    if ESSENTIAL - set(hello.held):
+        yield (
+            "this system could not keep the models from files or the network (seccomp, Landlock, resource limits): "
+            "judge only models here that you would also run"
+        )

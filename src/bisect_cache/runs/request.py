@@ -17,8 +17,8 @@ from bisect_cache.judge.choices import (
     Resampling,
     Strategy,
 )
-from bisect_cache.judge.process import Limits
 from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, Threshold, parse_thresholds, written
+from bisect_cache.worker.process import Limits
 
 EMBEDDED = Path(__file__).parents[1] / "cache" / "embedded"
 """The synthetic cache that ships inside the package: recipe ``research-0001``."""

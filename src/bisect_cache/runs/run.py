@@ -34,7 +34,7 @@ def run_bisect(request: BisectRequest, looking: Looking = lambda _label, _before
         from bisect_cache.runs.reporting import Bisected, bisect_report
 
         looked = look(bench.timeline, bench.pool, request, bench.measuring.sampling, looking)
-        done = Bisected(request, bench.cache, bench.timeline, bench.measuring, looked, bench.judge.onnxruntime)
+        done = Bisected(request, bench.cache, bench.timeline, bench.measuring, looked, bench.judge.hello)
         if request.by_content:
             from bisect_cache.runs.grouping import groups
 

@@ -27,6 +27,7 @@ _FEWEST_LINES = 3
 _LINE_BYTES = 64
 _ROWS_AT_A_TIME = 1024
 _HELD_BYTES = 64 << 20
+_CUBES_AT_A_TIME = 1 << 16
 _SIGNED: dict[Any, Any] = {np.uint32: np.int32, np.uint64: np.int64}
 
 
@@ -166,8 +167,12 @@ class Scratch:
 def untied_cubes(unit: Integers, weights: Counts) -> Floats:
     """Of each resample, the sum over rows of the cube of how often the row is in it, (resamples,), exactly."""
     sizes = np.bincount(unit, minlength=weights.shape[1])
-    cubes = np.arange(256) ** 3
-    return np.array([sizes @ cubes[of_resample] for of_resample in weights], np.float64)
+    cubes, found = np.arange(256) ** 3, np.empty(weights.shape[0])
+    at_a_time = max(1, _CUBES_AT_A_TIME // sizes.size)  # one by one would take longer to call than to add, of few units
+    for start in range(0, found.size, at_a_time):
+        part = slice(start, start + at_a_time)
+        found[part] = cubes.take(weights[part]) @ sizes
+    return found
 
 
 def _before_and_after(ordering: Ordering, running: Unsigned, out: Unsigned) -> Unsigned:

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from bisect_cache.worker.confinement.protections import Protection
+
 LENGTHS = struct.Struct("<IQ")
 LARGEST_HEAD = 1 << 20
 LARGEST_BODY = 1 << 36
@@ -40,9 +42,11 @@ class File(Struct, frozen=True, tag="file"):
 
 
 class Hello(Struct, frozen=True, tag="hello"):
-    """Worker to parent, once ready: its ONNX Runtime's version."""
+    """Worker to parent, once ready and before it has seen any model: its ONNX Runtime's version."""
 
     onnxruntime: str
+    held: tuple[Protection, ...]
+    """What it found itself kept from."""
 
 
 class Wants(Struct, frozen=True, tag="wants"):

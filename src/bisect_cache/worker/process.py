@@ -17,7 +17,7 @@ from typing import IO, Self
 import msgspec
 
 from bisect_cache.errors import BisectCacheError
-from bisect_cache.judge.protocol import (
+from bisect_cache.worker.protocol import (
     LARGEST_HEAD,
     LENGTHS,
     Features,
@@ -34,12 +34,14 @@ from bisect_cache.judge.protocol import (
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from bisect_cache.judge.worker import main; main(int(sys.argv[2]))"
+    "import sys; sys.path.insert(0, sys.argv[1]); from bisect_cache.worker.serving import main; "
+    "main(int(sys.argv[2]), float(sys.argv[3]))"
 )
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "SYSTEMROOT")
 _SECONDS_TO_START = 120.0
 _PIECE = 1 << 20
 _LARGEST_SCORE = 8
+_LIKELY = {"SIGKILL": ", most likely for want of memory", "SIGXCPU": ": it used up its processor time"}
 _HEADS = msgspec.json.Decoder(ToParent)
 
 
@@ -100,7 +102,7 @@ class Worker:
         self._start()
 
     def _start(self) -> None:
-        command = [sys.executable, "-I", "-c", _START, str(_ROOT), str(self._limits.memory)]
+        command = [sys.executable, "-I", "-c", _START, str(_ROOT), str(self._limits.memory), str(self._limits.seconds)]
         try:
             self._process = subprocess.Popen(
                 command,
@@ -262,11 +264,12 @@ def _cause_of_death(code: int | None) -> str:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    likely = ", most likely for want of memory" if name == "SIGKILL" else ""
-    return f"the worker process was ended by {name}{likely}"
+    return f"the worker process was ended by {name}{_LIKELY.get(name, '')}"
 
 
 def _environment() -> dict[str, str]:
     """Nothing that a model could want to know: no token, no path of the user."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    return {**kept, "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    # Since 1.32 ONNX Runtime tells its makers about every session, unless it is told not to.
+    ours = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
+    return {**kept, **ours}

@@ -1,17 +1,15 @@
 """The worker: the only process that loads a model. It reads messages, predicts, and answers.
 
 Started by ``process.py``; whatever a model does to it (a crash, endless work, all of its memory) happens to a
-process that holds nothing but features and can be replaced.
+process that holds nothing but features, can do nothing but predict, and can be replaced.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader, BufferedWriter
 from typing import TYPE_CHECKING, Any
@@ -20,10 +18,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bisect_cache.cache.external_data import external_tensors, location_of
-from bisect_cache.judge.feeding import CannotFeed, Feed, Port, names_in, plan
-from bisect_cache.judge.predicting import NoScores, predict
-from bisect_cache.judge.protocol import (
+from bisect_cache.worker.confinement.confine import WALLS, Wall, confine, end_with_the_parent, held
+from bisect_cache.worker.confinement.limits import limit_memory, limit_processor
+from bisect_cache.worker.external import external_locations
+from bisect_cache.worker.feeding import CannotFeed, Feed, Port, names_in, plan
+from bisect_cache.worker.predicting import NoScores, predict
+from bisect_cache.worker.protocol import (
     LARGEST_BODY,
     LARGEST_HEAD,
     LENGTHS,
@@ -44,31 +44,39 @@ if TYPE_CHECKING:
 
 Fetch = Callable[[str], bytes]
 _LONGEST_REASON = 600
-_PR_SET_PDEATHSIG = 1
 _HEADS = msgspec.json.Decoder(ToWorker)
 
 
-class _Refused(Exception):
-    """This model cannot be judged, and why."""
+@dataclass(frozen=True)
+class _Rows:
+    """What every model is fed from."""
+
+    columns: tuple[str, ...]
+    matrix: NDArray[np.float32]
+    threads: int
 
 
-def main(memory: int) -> None:
-    """Serve until the parent closes its end; ``memory`` is the address space in bytes, 0 for no limit."""
-    _die_with_the_parent()
+def main(memory: int, seconds: float, walls: Collection[Wall] = WALLS) -> None:
+    """Serve until the parent closes its end.
+
+    ``memory`` is the address space in bytes, 0 for no limit; ``seconds`` of processor time is what one thread may take
+    for one model.
+    """
+    end_with_the_parent()
     requests, answers = _private_pipes()
-    _limit(memory)
-    import onnxruntime
-
-    onnxruntime.set_default_logger_severity(4)
-    _send(answers, Hello(onnxruntime.__version__))
+    limit_memory(memory)
+    version = _load_all_that_is_needed()
     _silence(2)  # until here it told the parent why the worker could not start
-    given, matrix = Features(1, (), 1), np.zeros((1, 0), np.float32)
+    confine(walls)
+    _send(answers, Hello(version, held(memory)))
+    rows = _Rows((), np.zeros((1, 0), np.float32), 1)
     for head, body in _messages(requests):
         if isinstance(head, Features):
-            given, matrix = head, np.frombuffer(body, "<f4").reshape(head.rows, len(head.columns))
+            matrix = np.frombuffer(body, "<f4").reshape(head.rows, len(head.columns))
+            rows = _Rows(head.columns, matrix, head.threads)
         elif isinstance(head, Model):
-            fetch = partial(_fetch, requests, answers)
-            _send(answers, *_answer(head, body, given, matrix, fetch))
+            limit_processor(seconds * rows.threads)
+            _send(answers, *_answer(head, body, rows, partial(_fetch, requests, answers), memory))
 
 
 def _private_pipes() -> tuple[BufferedReader, BufferedWriter]:
@@ -85,33 +93,23 @@ def _silence(*descriptors: int) -> None:
     os.close(null)
 
 
-def _die_with_the_parent() -> None:
-    """Where Linux can be asked: a model that never ends must not outlive a run that was killed."""
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _load_all_that_is_needed() -> str:
+    """Load what would be loaded when it is first used: then there are no files any more. ONNX Runtime's version."""
+    import concurrent.futures.thread  # noqa: F401
+
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(4)
+    return str(onnxruntime.__version__)
 
 
-def _limit(memory: int) -> None:
-    try:
-        import resource
-    except ImportError:
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if memory:
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
-        with contextlib.suppress(ValueError, OSError):  # macOS knows the limit and does not take it
-            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-
-def _messages(requests: BufferedReader) -> Iterator[tuple[ToWorker, bytearray]]:
+def _messages(requests: BufferedReader) -> Iterator[tuple[ToWorker, bytes]]:
     while len(lengths := requests.read(LENGTHS.size)) == LENGTHS.size:
         head_length, body_length = LENGTHS.unpack(lengths)
         if head_length > LARGEST_HEAD or body_length > LARGEST_BODY:
             sys.exit("a message larger than any message")
         head = _HEADS.decode(requests.read(head_length))
-        body = bytearray(body_length)
-        if requests.readinto(body) != body_length:
+        if len(body := requests.read(body_length)) != body_length:
             return
         yield head, body
 
@@ -125,30 +123,26 @@ def _send(answers: BufferedWriter, head: ToParent, body: bytes | memoryview = b"
 def _fetch(requests: BufferedReader, answers: BufferedWriter, location: str) -> bytes:
     """A file that the model names, asked of the parent."""
     _send(answers, Wants(location))
-    reply, body = next(_messages(requests), (None, bytearray()))
+    reply, body = next(_messages(requests), (None, b""))
     if not isinstance(reply, File):
         sys.exit("the parent did not answer")
-    return bytes(body)
+    return body
 
 
-def _answer(
-    head: Model, model: bytearray, given: Features, matrix: NDArray[np.float32], fetch: Fetch
-) -> tuple[ToParent, bytes]:
+def _answer(head: Model, model: bytes, rows: _Rows, fetch: Fetch, memory: int) -> tuple[ToParent, bytes]:
     try:
-        session = _session(bytes(model), fetch)
-        feed = _plan(session, head, given.columns)
+        session = _session(model, fetch)
+        feed = _plan(session, head, rows.columns)
         predictions, note = predict(
-            lambda rows: session.run([feed.output], {feed.input: rows})[0],
-            _matrix(feed, matrix),
+            lambda part: session.run([feed.output], {feed.input: part})[0],
+            _matrix(feed, rows.matrix),
             feed.batch,
-            given.threads,
+            rows.threads,
         )
-    except (CannotFeed, NoScores, _Refused) as refusal:
+    except (CannotFeed, NoScores) as refusal:
         return Untestable(str(refusal)[:_LONGEST_REASON]), b""
-    except MemoryError:
-        return Untestable("ran out of memory"), b""
     except Exception as error:  # ONNX Runtime raises its own kinds, and plain RuntimeError, for what a model holds
-        return Untestable(_said(error)), b""
+        return Untestable(_said(error, memory)), b""
     return Predictions("<f4" if predictions.itemsize == 4 else "<f8", note), predictions.tobytes()
 
 
@@ -167,24 +161,6 @@ def _session(model: bytes, fetch: Fetch) -> ort.InferenceSession:
             list(files), list(files.values()), [len(data) for data in files.values()]
         )
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def external_locations(model: bytes) -> list[str]:
-    """The files beside it that a model names for its weights, each once, in order.
-
-    A model that names one holds the key ``location``; only then is onnx imported to look closely.
-    """
-    if b"location" not in model:
-        return []
-    from google.protobuf.message import DecodeError
-    from onnx import ModelProto
-
-    proto = ModelProto()
-    try:
-        proto.ParseFromString(model)
-    except DecodeError as error:
-        raise _Refused("is no ONNX model that can be parsed") from error
-    return list(dict.fromkeys(location for tensor in external_tensors(proto) for location in location_of(tensor)))
 
 
 def _plan(session: ort.InferenceSession, head: Model, columns: tuple[str, ...]) -> Feed:
@@ -211,8 +187,9 @@ def _matrix(feed: Feed, features: NDArray[np.float32]) -> NDArray[Any]:
     return np.ascontiguousarray(chosen, np.dtype(feed.dtype))
 
 
-def _said(error: Exception) -> str:
+def _said(error: Exception, memory: int) -> str:
     text = " ".join(str(error).split())
-    if "bad allocation" in text or "bad_alloc" in text or "Failed to allocate memory" in text:
-        return "ran out of memory"
+    wanting = ("bad allocation", "bad_alloc", "Failed to allocate memory")
+    if isinstance(error, MemoryError) or any(words in text for words in wanting):
+        return "ran out of memory" + (f": its limit is {memory >> 20:,} MiB" if memory else "")
     return f"ONNX Runtime refuses it: {text or type(error).__name__}"[:_LONGEST_REASON]
