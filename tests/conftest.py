@@ -11,6 +11,7 @@ import pytest
 from attacks import ATTACKS, Attack, table
 from hypothesis import settings
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything imports ONNX Runtime: it would write home
 settings.register_profile("no stopwatch", deadline=None)  # how long a test takes says nothing about a busy machine
 settings.load_profile("no stopwatch")
 

@@ -663,6 +663,10 @@ def test_an_lfs_pointer_is_resolved_from_the_store_also_in_a_worktree(
     assert "the object in the store is another" in unreadable(only(f"git-log:{MODEL}").files.model)
     place.write_bytes(b"the model")
     lfs_store(here, b"the weights").write_bytes(b"the weights")
+    history.commit("too much", **{"large.onnx": lfs_pointer(b"the model").replace(b"size 9", b"size 2147483648")})
+    assert "stands for 2,147,483,648 bytes; at most 2,147,483,647 are read" in unreadable(
+        only("git-log:large.onnx").files.model
+    )
     git("worktree", "add", "-b", "other", tmp_path / "tree", cwd=here)
     for folder in (here, tmp_path / "tree"):
         monkeypatch.chdir(folder)

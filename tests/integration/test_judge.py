@@ -17,6 +17,7 @@ from scipy import stats
 
 from bisect_cache.cache.opened import Cache, open_cache
 from bisect_cache.files import CannotRead, sha256_of
+from bisect_cache.judge import judge as judging
 from bisect_cache.judge.judge import Judge, Ports
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.timeline.folder import FolderModel
@@ -116,6 +117,18 @@ def test_external_data_that_is_absent_or_leaves_the_folder_is_refused(
     assert is_good(judged(shared, linear(), tmp_path))
 
 
+def test_files_that_a_model_names_may_not_have_more_bytes_together_than_one_alone(
+    shared: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved, data = with_external_data(linear(WEIGHTS), "m.data")
+    (tmp_path / "m.data").write_bytes(data)
+    monkeypatch.setattr(judging, "LARGEST_FILE", len(data) - 1)
+    refused = judged(shared, moved, tmp_path).fault
+    assert refused == f"the files that it names have more than {len(data) - 1} bytes in all"
+    monkeypatch.setattr(judging, "LARGEST_FILE", len(data))
+    assert judged(shared, moved, tmp_path).fault is None
+
+
 def test_another_sha256_than_declared_is_untestable_and_said(shared: Judge, tmp_path: Path) -> None:
     right = sha256_of(linear().SerializeToString())
     assert is_good(judged(shared, linear(), tmp_path, sha256=right))
@@ -184,29 +197,39 @@ def test_a_model_that_crashes_the_process_is_untestable_and_the_run_goes_on(shar
 
 
 class Killing:
-    """A checkpoint whose external data is asked for by a worker that dies meanwhile."""
+    """A checkpoint whose external data is asked for by a worker that dies meanwhile, as often as ``times``."""
 
-    def __init__(self, worker: Worker, made: onnx.ModelProto) -> None:
-        self.worker, self.made = worker, made
+    def __init__(self, worker: Worker, made: onnx.ModelProto, data: bytes, times: int) -> None:
+        self.worker, self.made, self.data, self.times = worker, made, data, times
 
     def model(self) -> bytes:
         return self.made.SerializeToString()
 
     def beside(self, location: str) -> bytes:
-        self.worker._process.kill()
-        return location.encode()
+        if self.times > 0:
+            self.worker._process.kill()
+        self.times -= 1
+        return self.data
 
 
 def test_a_worker_that_dies_makes_its_model_untestable_and_is_replaced(cache: Cache, tmp_path: Path) -> None:
-    moved, _ = with_external_data(linear(), "m.data")
+    moved, data = with_external_data(linear(), "m.data")
     with Worker(Limits()) as worker:
         judge = judge_of(worker, cache)
         for _ in range(2):
-            measurement = judge.measure(Checkpoint("m", Killing(worker, moved)))
+            measurement = judge.measure(Checkpoint("m", Killing(worker, moved, data, times=2)))
             killed = "the worker process was ended by SIGKILL, most likely for want of memory"
             assert killed in (measurement.fault or "")
             assert not worker.alive
         assert is_good(judged(judge, linear(), tmp_path))
+
+
+def test_a_model_whose_worker_was_killed_once_is_judged_all_the_same(cache: Cache) -> None:
+    moved, data = with_external_data(linear(WEIGHTS), "m.data")
+    with Worker(Limits()) as worker:
+        measurement = judge_of(worker, cache).measure(Checkpoint("m", Killing(worker, moved, data, times=1)))
+    assert measurement.fault is None
+    assert measurement.metrics["plcc"] == pytest.approx(expected_plcc(cache), abs=1e-6)
 
 
 def test_a_checkpoint_that_cannot_be_read_is_untestable(shared: Judge) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bisect_cache.files import LARGEST_FILE, CannotRead
+from bisect_cache.files import CannotRead
 from bisect_cache.printable import printable
 from bisect_cache.timeline.folder import FolderModel, RefusedModel
-from bisect_cache.timeline.interface import BadTimeline
+from bisect_cache.timeline.interface import LARGEST_MODEL, BadTimeline
 from bisect_cache.timeline.spec import open_timeline
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
@@ -186,7 +186,7 @@ def test_a_model_that_cannot_be_read_says_why_and_what_to_do(folder):
     os.mkfifo("pipe.onnx")
     write("pointer.onnx", content=POINTER)
     with Path("large.onnx").open("wb") as stream:
-        stream.truncate(LARGEST_FILE + 1)
+        stream.truncate(LARGEST_MODEL + 1)
     Path("circle.onnx").symlink_to("circle.onnx")
     Path("device.onnx").symlink_to("/dev/zero")
 
@@ -201,7 +201,7 @@ def test_a_model_that_cannot_be_read_says_why_and_what_to_do(folder):
     assert "is no regular file" in fault("device.onnx")
     assert "`git lfs pull`" in fault("pointer.onnx")
     assert "`lfs: true` in actions/checkout" in fault("pointer.onnx")
-    assert "at most 4,294,967,296 are read" in fault("large.onnx")
+    assert "at most 2,147,483,647 are read" in fault("large.onnx")
     assert "cannot be read (Too many levels of symbolic links)" in fault("circle.onnx")
     assert "cannot be read (no file can have this name)" in reason(FolderModel(Path("a\0b")).model)
 

@@ -12,6 +12,7 @@ from bisect_cache.cache.drift import Finding
 from bisect_cache.judge.thresholds import Threshold
 from bisect_cache.report.sections import joined
 from bisect_cache.report.structs import CheckpointFacts, Section
+from bisect_cache.worker.process import Limits
 
 DEFAULT = frozenset({"regression", "drift", "inconclusive"})
 
@@ -31,6 +32,12 @@ def test_no_inputs_at_all_are_the_defaults() -> None:
 def test_how_models_are_judged_is_read_in_capitals_and_among_spaces_too() -> None:
     read = inputs(baseline=" v1.2 \n", strategy=" Scan", decision="INTERVAL", predicts="target ", by_content="True")
     assert read.choices == Choices("v1.2", "scan", "interval", "target", by_content=True)
+
+
+def test_limits_are_seconds_and_mebibytes() -> None:
+    assert inputs().choices.limits == Limits(60.0, 8 << 30)
+    assert inputs(time_limit=" 2.5 ", memory_limit="0").choices.limits == Limits(2.5, 0)
+    assert inputs(memory_limit="1024").choices.limits == Limits(60.0, 1 << 30)
 
 
 def test_words_may_be_in_capitals_and_among_spaces() -> None:
@@ -111,6 +118,13 @@ def test_caches_are_lines_and_each_is_named_once() -> None:
         ({"predicts": "mos"}, "input 'predicts' is 'mos'; it can be quality or target"),
         ({"by_content": "yes"}, "input 'by-content' is 'yes'; it can be true or false"),
         ({"thresholds": "plcc >= base - 1"}, "'base' is no number"),
+        ({"time_limit": "a minute"}, "input 'time-limit' is 'a minute'; it is a number"),
+        ({"time_limit": "0"}, "input 'time-limit' is 0; a model may take more than 0"),
+        ({"time_limit": "nan"}, "input 'time-limit' is nan"),
+        ({"time_limit": "1e9"}, "at most 86,400 s"),
+        ({"memory_limit": "-1"}, "input 'memory-limit' is -1; it can be 0 (no limit) to 16,777,216 MiB"),
+        ({"memory_limit": "1.5"}, "input 'memory-limit' is 1.5"),
+        ({"memory_limit": "inf"}, "input 'memory-limit' is inf"),
     ],
 )
 def test_a_bad_input_is_named(given: dict[str, str], words: str) -> None:

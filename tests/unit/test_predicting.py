@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bisect_cache.judge import predicting
+from bisect_cache.worker import predicting
 from bisect_cache.worker.predicting import ROWS_AT_A_TIME, NoScores, predict
 
 WEIGHTS = np.array([1.0, 2.0, -1.0], np.float32)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
-from bisect_cache.errors import BisectCacheError
+from bisect_cache.errors import OfStrangers
 from bisect_cache.judge.choices import Decision, Predicts, Strategy
 from bisect_cache.judge.thresholds import DEFAULT_THRESHOLDS, BadThreshold, Threshold, parse_thresholds
 from bisect_cache.printable import one_line
 from bisect_cache.report.markdown import DEFAULT_KEY
+from bisect_cache.worker.process import Limits
 
 Word = TypeVar("Word", bound=str)
 Value = TypeVar("Value")
@@ -27,10 +28,12 @@ EMBEDDED_NAME = "embedded"
 """What the input ``cache`` calls the synthetic cache that ships with the action."""
 EMBEDDED_ALONE: tuple[str, ...] = (EMBEDDED_NAME,)
 _LONGEST_KEY = 100
+_MOST_SECONDS, _MOST_MEMORY, _MIB = 86_400, 1 << 24, 20
+"""A day, and 16 TiB in MiB; bits from bytes to MiB."""
 _LONGEST_TITLE = 200
 
 
-class BadInput(BisectCacheError):
+class BadInput(OfStrangers):
     """An input that cannot be understood: which one, what it holds, what it may hold."""
 
 
@@ -56,6 +59,7 @@ class Choices:
     decision: Decision = "auto"
     predicts: Predicts = "quality"
     by_content: bool = False
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,30 @@ def _choices(get: Callable[[str], str]) -> Choices:
         decision=_one_of("decision", get, get_args(Decision), "auto"),
         predicts=_one_of("predicts", get, get_args(Predicts), "quality"),
         by_content=_one_of("by-content", get, ("true", "false"), "false") == "true",
+        limits=_limits(get),
     )
+
+
+def _limits(get: Callable[[str], str]) -> Limits:
+    """What one model may take; the same bounds as on the command line."""
+    usual = Limits()
+    seconds = _number("time-limit", get, usual.seconds)
+    if not 0 < seconds <= _MOST_SECONDS:
+        raise BadInput(
+            f"input 'time-limit' is {seconds:g}; a model may take more than 0 and at most {_MOST_SECONDS:,} s"
+        )
+    memory = _number("memory-limit", get, usual.memory >> _MIB)
+    if not 0 <= memory <= _MOST_MEMORY or memory != int(memory):
+        raise BadInput(f"input 'memory-limit' is {memory:g}; it can be 0 (no limit) to {_MOST_MEMORY:,} MiB")
+    return Limits(seconds, int(memory) << _MIB)
+
+
+def _number(name: str, get: Callable[[str], str], default: float) -> float:
+    text = get(name).strip()
+    try:
+        return float(text) if text else default
+    except ValueError:
+        raise BadInput(f"input '{name}' is '{one_line(text)[:80]}'; it is a number") from None
 
 
 def _regressions(get: Callable[[str], str]) -> bool:

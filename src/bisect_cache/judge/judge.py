@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bisect_cache.cache.opened import Cache
 from bisect_cache.errors import BisectCacheError
-from bisect_cache.files import CannotRead, sha256_of
+from bisect_cache.files import LARGEST_FILE, CannotRead, sha256_of
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.measuring import Measuring
 from bisect_cache.timeline.interface import Checkpoint
@@ -53,6 +53,7 @@ class Judge:
         self._matrix = memoryview(cache.features.data)
         self._measuring = measuring
         self._ports = ports
+        self._abandoned = False
         self._reading = reading or threading.Lock()
         self.hello = worker.hello()
         worker.give(self._features, self._matrix)
@@ -88,6 +89,7 @@ class Judge:
 
     def abandon(self) -> None:
         """Make what another thread is measuring end at once; it is lost."""
+        self._abandoned = True
         self._worker.kill()
 
     def _measure(self, checkpoint: Checkpoint) -> Measurement:
@@ -114,12 +116,33 @@ class Judge:
     def _predict(
         self, checkpoint: Checkpoint, data: bytes, names: tuple[str, ...] | None
     ) -> tuple[Predictions | Untestable, bytearray]:
+        """Once more where the worker died: a model whose fault it was not (memory that others took) is judged then."""
+        try:
+            return self._predict_once(checkpoint, data, names)
+        except Lost as lost:
+            if not lost.died or self._abandoned:
+                raise
+            return self._predict_once(checkpoint, data, names)
+
+    def _predict_once(
+        self, checkpoint: Checkpoint, data: bytes, names: tuple[str, ...] | None
+    ) -> tuple[Predictions | Untestable, bytearray]:
         if not self._worker.alive:
             self._worker.restart()
             self._worker.hello()
             self._worker.give(self._features, self._matrix)
         model = Model(self._ports.input, self._ports.output, names)
-        return self._worker.predict(model, data, lambda location: self._beside(checkpoint, location))
+        room = LARGEST_FILE
+
+        def beside(location: str) -> bytes:
+            nonlocal room
+            data = self._beside(checkpoint, location)
+            room -= len(data)
+            if room < 0:
+                raise CannotRead(f"the files that it names have more than {LARGEST_FILE:,} bytes in all")
+            return data
+
+        return self._worker.predict(model, data, beside)
 
     def _beside(self, checkpoint: Checkpoint, location: str) -> bytes:
         with self._reading:

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bisect_cache.errors import BisectCacheError
+from bisect_cache.errors import OfStrangers
+
+LARGEST_MODEL = (2 << 30) - 1
+"""Bytes of a model file: protocol buffers, which ONNX is, end there. Larger weights lie in files beside it."""
 
 
-class BadTimeline(BisectCacheError):
+class BadTimeline(OfStrangers):
     """A timeline that cannot be laid out: what was found, in which file, what to do next."""
 
 

@@ -52,6 +52,11 @@ class CannotStart(BisectCacheError):
 class Lost(Exception):
     """The worker is gone, or was ended because it took too long; what it worked on is untestable, and why."""
 
+    def __init__(self, why: str, *, died: bool = False) -> None:
+        super().__init__(why)
+        self.died = died
+        """Whether it went by itself, or something else ended it."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -243,7 +248,7 @@ class Worker:
                 self._process.wait(timeout=5)
         code, printed = self._process.poll(), self._printed()
         self.end()
-        return Lost((why or _cause_of_death(code)) + printed)
+        return Lost((why or _cause_of_death(code)) + printed, died=why is None)
 
     def _printed(self) -> str:
         """The last line it wrote to standard error, which it closes once it is ready."""

@@ -11,7 +11,7 @@ from bisect_cache.files import LARGEST_FILE, CannotRead, read_file, sha256_of
 from bisect_cache.printable import printable
 from bisect_cache.timeline.folder import location_fault
 from bisect_cache.timeline.git.objects import GIT_ERRORS, common_folder, entry_at, file_at
-from bisect_cache.timeline.interface import ModelFiles
+from bisect_cache.timeline.interface import LARGEST_MODEL, ModelFiles
 
 _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-.*\n)*oid sha256:([0-9a-f]{64})\nsize (\d{1,15})\n"
@@ -30,7 +30,7 @@ class CommitModel(ModelFiles):
 
     def model(self) -> bytes:
         """The model's bytes. Raises ``CannotRead``."""
-        return self._read(self.path)
+        return self._read(self.path, LARGEST_MODEL)
 
     def beside(self, location: str) -> bytes:
         """The bytes of ``location`` relative to the model's own folder, in the same commit.
@@ -41,9 +41,9 @@ class CommitModel(ModelFiles):
             named = f"{self._shown(self.path)} names {printable(location)!r}, which"
             raise CannotRead(f"{named} {fault}; name a file in the model's own folder")
         folder = self.path.rpartition("/")[0]
-        return self._read(f"{folder}/{location}" if folder else location)
+        return self._read(f"{folder}/{location}" if folder else location, LARGEST_FILE)
 
-    def _read(self, path: str) -> bytes:
+    def _read(self, path: str, largest: int) -> bytes:
         try:
             tree = self.repository[self.commit].peel(pygit2.Commit).tree
             found = file_at(tree, path)
@@ -56,20 +56,22 @@ class CommitModel(ModelFiles):
             raise CannotRead(f"{self._shown(path)} does not exist as a file; commit it together with the model")
         try:
             _, size = self.repository.odb.read_header(found)
-            if size > LARGEST_FILE:
-                raise CannotRead(f"{self._shown(path)} has {size:,} bytes; at most {LARGEST_FILE:,} are read")
+            if size > largest:
+                raise CannotRead(f"{self._shown(path)} has {size:,} bytes; at most {largest:,} are read")
             data = self.repository[found].peel(pygit2.Blob).data
         except GIT_ERRORS as error:
             raise self._missing(path) from error
         pointer = _POINTER.match(data) if len(data) <= _LONGEST_POINTER else None
-        return self._from_lfs(path, pointer[1].decode(), int(pointer[2])) if pointer else data
+        return self._from_lfs(path, pointer[1].decode(), int(pointer[2]), largest) if pointer else data
 
-    def _from_lfs(self, path: str, sha256: str, size: int) -> bytes:
+    def _from_lfs(self, path: str, sha256: str, size: int, largest: int) -> bytes:
         """The object that a pointer stands for, from the repository's own store."""
         store = common_folder(self.repository) / "lfs" / "objects"
         place = store / sha256[:2] / sha256[2:4] / sha256
+        if size > largest:
+            raise CannotRead(f"{self._shown(path)} stands for {size:,} bytes; at most {largest:,} are read")
         try:
-            data = read_file(place)
+            data = read_file(place, largest=largest)
         except CannotRead as error:
             raise CannotRead(
                 f"{self._shown(path)} is a Git LFS pointer, and its object is not here; run `git lfs fetch --all`, or "
