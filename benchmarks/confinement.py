@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.measure import Command, measure  # noqa: E402 - found through the line above
+from benchmarks.measure import Command, measure
 
 SOURCES = Path(__file__).resolve().parents[1] / "src"
 _ALL = "float(sys.argv[3])"

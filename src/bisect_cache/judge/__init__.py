@@ -1,7 +1,5 @@
 """The judge: predictions from a worker process, metrics, intervals, thresholds; one measurement per checkpoint.
 
-``judge.py`` asks one worker and measures, ``pool.py`` holds several judges. ``process.py`` is the parent's side of a
-worker and ``worker.py`` the other one, with ``protocol.py`` between them; ``feeding.py`` decides how a model is fed.
-The rest is pure: ``measuring.py`` with ``metrics.py`` and ``bootstrap/`` makes measurements, ``deciding.py`` holds
-``thresholds.py`` against them.
+``judge.py`` asks one worker and measures, ``pool.py`` holds several judges. The rest is pure: ``measuring.py`` with
+``metrics.py`` and ``bootstrap/`` makes measurements, ``deciding.py`` holds ``thresholds.py`` against them.
 """
