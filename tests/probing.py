@@ -25,6 +25,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _PTRACE_SEIZE = 0x4206
 """Does not stop it, and ends with this process."""
 _CALLS = {  # by name: numbers on x86-64 and on 64-bit ARM
+    "clone3": (435, 435),
     "bpf": (321, 280),
     "chroot": (161, 51),
     "io_uring_setup": (425, 425),
@@ -69,6 +70,8 @@ def attempts(wanted: list[str], parent: int) -> Iterator[tuple[str, Attempt]]:
     memory = ctypes.create_string_buffer(4096)
     for name, numbers in _CALLS.items():
         yield f"call {name}", lambda number=numbers[which]: _called(number, 0, ctypes.addressof(memory), 0, 0)
+    yield "signal a thread of the parent", lambda: _called((234, 131)[which], parent, parent, 0)
+    yield "limits of the parent", lambda: _called((302, 261)[which], parent, 0, 0, ctypes.addressof(memory))
     yield "openat by its x32 number", lambda: _called(0x40000000 | 257, -100, _path(b"/etc/passwd"), 0, 0)
 
 
