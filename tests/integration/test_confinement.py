@@ -141,7 +141,8 @@ def test_the_kernel_confirms_what_the_worker_gave_up(tmp_path: Path) -> None:
 )
 def test_it_becomes_nobody_where_it_can_be_ended_all_the_same(started: list[str], nobody: str) -> None:
     program = (
-        "from bisect_cache.worker.confinement import confine, user; confine.confine(('user',)); print(user.is_nobody())"
+        "from bisect_cache.worker.confinement.confine import confine, held; confine(('user',)); "
+        "print('a user of its own' in held(0))"
     )
     completed = subprocess.run(
         ["setpriv", *started, sys.executable, "-B", "-c", program],
@@ -151,6 +152,18 @@ def test_it_becomes_nobody_where_it_can_be_ended_all_the_same(started: list[str]
         check=True,
     )
     assert completed.stdout == f"{nobody}\n"
+
+
+def test_nobody_of_the_same_user_looks_into_a_worker() -> None:
+    program = (
+        "import ctypes; from bisect_cache.worker.confinement.confine import confine; prctl = ctypes.CDLL(None).prctl; "
+        "print(prctl(3), end=' '); confine(()); print(prctl(3))"  # PR_GET_DUMPABLE
+    )
+    environ = {"PYTHONPATH": str(ROOT / "src")}
+    said = subprocess.run(
+        [sys.executable, "-B", "-c", program], env=environ, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "1 0\n"
 
 
 def said_without_root() -> tuple[str, ...]:
