@@ -7,7 +7,7 @@ FROM ${PYTHON_IMAGE} AS build
 COPY requirements/runtime.txt /tmp/runtime.txt
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --no-compile --disable-pip-version-check \
-        --require-hashes --no-deps --only-binary :all: -r /tmp/runtime.txt
+        --require-hashes --no-deps --only-binary :all: --report /tmp/installed.json -r /tmp/runtime.txt
 
 # Slimming: what no run ever opens. Then bytecode for what is left, because a container starts without a cache
 # every time; it is not checked against the sources again, which cannot change in an image.
@@ -33,10 +33,14 @@ RUN site="$(/opt/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path(
 
 COPY src/bisect_cache /opt/bisect-cache/bisect_cache
 COPY entrypoint.py /opt/bisect-cache/entrypoint.py
-COPY tests/container/smoke.py /tmp/smoke.py
-# The smoke test is what stops a build whose slimming took too much.
+COPY tests/container/smoke.py tools/sbom.py /tmp/
+# The smoke test is what stops a build whose slimming took too much. The bill of materials is made here, where it is
+# known by which hash each wheel was installed; the last stage starts from the same base.
 RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/bisect-cache \
-    && /opt/venv/bin/python /tmp/smoke.py
+    && /opt/venv/bin/python /tmp/smoke.py \
+    && /opt/venv/bin/python /tmp/sbom.py --installed /tmp/installed.json \
+        --version "$(/opt/venv/bin/python -c 'import bisect_cache; print(bisect_cache.__version__)')" \
+        > /opt/bisect-cache/sbom.cdx.json
 
 FROM ${PYTHON_IMAGE}
 # No module is ever taken from the current folder, which is somebody's workspace; what the action says comes

@@ -3,15 +3,19 @@
 PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
+SECONDS := 300
 # Says which interpreter made .venv: another PYTHON makes it anew.
 INTERPRETER := .venv/made-by-$(subst /,_,$(PYTHON))
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps
 LOCKED := $(PIP) --require-hashes --only-binary :all: --requirement
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(UPGRADE)
 
+# Its newest has no wheel for Python 3.11.
+ATHERIS := atheris<3.1 ; python_version < "3.12"\natheris>=3.1 ; python_version >= "3.12"\n
+
 BUILD_BACKEND := $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
 
-.PHONY: help bisect regression test container-test attacks platform-test pictures lint types versions versions-short bench lock clean
+.PHONY: help bisect regression test container-test attacks fuzz platform-test pictures lint types versions versions-short bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -38,6 +42,11 @@ container-test: .venv/dev ## build the image and run it as GitHub's runner does 
 
 attacks: .venv/dev ## try every attack and fault, and print the table of SECURITY.md (as root, to try those on the image too)
 	$(BIN)/pytest -q -m attack tests/unit tests/integration tests/container
+
+# Where there is no atheris for this platform or Python, seeds are mutated without it.
+fuzz: .venv/dev ## try to break every parser of text, for SECONDS=300; what breaks one is kept in build/fuzz
+	@$(LOCKED) requirements/fuzz.txt || echo "make fuzz: no atheris for this platform or Python; going on without it" >&2
+	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
 
 platform-test: .venv/dev ## draw reports and take requests as GitHub does (needs Chromium)
 	$(BIN)/pytest tests/platform
@@ -67,6 +76,15 @@ versions-short: .venv/dev ## the same over the oldest and the newest
 bench: .venv/dev ## time and memory
 	$(BIN)/python benchmarks/run.py
 
+.PHONY: wheels audit
+wheels: .venv/audit ## is there a locked wheel for every platform? (asks the index)
+	.venv/audit/bin/python tools/wheels.py --uv .venv/audit/bin/uv
+
+# Nothing here can know of a weakness that nobody has told it of: this asks a database, so it needs a network. What the
+# database does not know is an error (--strict), so that an answer of nothing is never taken for "nothing wrong".
+audit: .venv/audit ## has anybody reported a weakness in what the image holds? (asks a database)
+	.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements/runtime.txt
+
 # An existing lock's versions are kept where pyproject.toml still allows them: `make lock UPGRADE=--upgrade`
 # takes the newest. The build backend is read from pyproject.toml too, so nothing is pinned in two places.
 lock: ## re-create requirements/*.txt from pyproject.toml (needs uv)
@@ -75,6 +93,8 @@ lock: ## re-create requirements/*.txt from pyproject.toml (needs uv)
 	$(BUILD_BACKEND) | $(COMPILE) - --output-file requirements/build.txt
 	$(BUILD_BACKEND) | $(COMPILE) pyproject.toml - --extra dev --constraint requirements/runtime.txt \
 	  --output-file requirements/dev.txt
+	printf '$(ATHERIS)' | $(COMPILE) - --output-file requirements/fuzz.txt
+	printf 'pip-audit>=2.10\nuv>=0.9\n' | $(COMPILE) - --output-file requirements/audit.txt
 
 clean: ## remove .venv and what the tools leave
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
@@ -90,6 +110,13 @@ clean: ## remove .venv and what the tools leave
 	$(LOCKED) requirements/dev.txt
 	$(PIP) --no-build-isolation --editable .
 	@touch $@ .venv/runtime
+
+# An environment of its own: what looks at the locks is not judged beside them.
+.venv/audit: requirements/audit.txt $(INTERPRETER)
+	$(PYTHON) -m venv --clear $@
+	$@/bin/python -m pip --disable-pip-version-check install -qq --no-deps --require-hashes --only-binary :all: \
+	  --requirement requirements/audit.txt
+	@touch $@
 
 $(INTERPRETER):
 	@command -v $(PYTHON) >/dev/null || \

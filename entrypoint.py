@@ -19,5 +19,12 @@ def crashed(by: str) -> int:
     return crashed(by)
 
 
+def cancelled(by: str) -> None:
+    """Say that the run was stopped."""
+    from bisect_cache.action.cancelled import cancelled
+
+    cancelled(by)
+
+
 if __name__ == "__main__":
-    sys.exit(guarded(act, crashed))
+    sys.exit(guarded(act, crashed, cancelled))

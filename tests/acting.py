@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,16 @@ class Ran:
 
 
 def act(
-    workspace: Path, report_is_at: str | None = None, environ: Mapping[str, str] | None = None, **inputs: str
+    workspace: Path,
+    report_is_at: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    by: Sequence[str] = (),
+    **inputs: str,
 ) -> Ran:
-    """Run the entry point as the runner does; ``environ`` is what the runner knows of an event and a server."""
+    """Run the entry point as the runner does; ``environ`` is what the runner knows of an event and a server.
+
+    ``by`` is a command that runs it under conditions of its own.
+    """
     summary, outputs = workspace.parent / "summary.md", workspace.parent / "outputs"
     summary.write_text("")
     outputs.write_text("")
@@ -40,7 +47,7 @@ def act(
         **(environ or {}),
     }
     completed = subprocess.run(
-        [sys.executable, str(ROOT / "entrypoint.py")],
+        [*by, sys.executable, str(ROOT / "entrypoint.py")],
         capture_output=True,
         text=True,
         env=environment,

@@ -66,14 +66,56 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
         "Reports written by root in somebody else's workspace, also of runs that break or crash",
         "Files and folders that belong to the workspace's owner",
     ),
+    "mutated models": (
+        "Mutated models: bytes, operators, shapes, attributes, weights, names, parts by the million",
+        "Judged as what they are where they load, and `untestable` with the reason where not; in a cache, drift",
+    ),
+    "truncated models": (
+        "Models cut short, at every length",
+        "`untestable` with the reason, and nobody blamed; in a cache, drift",
+    ),
+    "no models at all": (
+        "Files that are no models: text, a folder, a pipe, a device, a Git LFS pointer, loops of links, zip, nothing",
+        "`untestable` with what it is and what to do; in a cache, drift",
+    ),
+    "mutated parquet": (
+        "Mutated parquet: bytes, footers, headers of pages, pages; as a cache's features and as a table",
+        "What is wrong, in which file and what to do, or drift; or the file is read as what it holds",
+    ),
+    "parquet bombs": (
+        "Parquet that stands for gigabytes: pages, dictionaries, rows, row groups, columns, names, footers; encrypted, "
+        "nested, contradicting itself",
+        "Refused by what it would become, before anything is unpacked",
+    ),
     "mutated text": (
-        "Mutated reports, labels, manifests, registries, payloads, artifacts and comments: JSON, CSV, YAML, zip, parquet",
+        "Mutated reports, labels, manifests, registries, payloads, artifacts and comments: JSON, CSV, YAML, zip, "
+        "parquet",
         "What is wrong, in which file and what to do, exit code 2; or the file is read as what it says",
     ),
     "path tricks": (
         "Paths that lead elsewhere, in registries, manifests, sidecars, weights, labels and artifacts: `..`, absolute, "
         "links, other case, NUL, endless names, devices, pipes, `/proc`",
         "That model is `untestable`, or the file is refused, by name; nothing outside is read",
+    ),
+    "10,000 models": (
+        "10,000 models, all looked at; as many that turn, or cannot be judged",
+        "The verdict, the models that matter and how many were left out, on every page within its limit",
+    ),
+    "many rows": (
+        "Caches of half a million rows (ten million: `benchmarks/load.py`)",
+        "The same verdict, in a bounded time and memory",
+    ),
+    "labels of 1 MB": (
+        "Names, authors, subjects, inputs and whole reports of names of a million characters each",
+        "Names that are cut and still told apart, and the whole verdict",
+    ),
+    "1,000 contents": (
+        "1,000 contents compared one by one",
+        "The worst contents, and how many others there are",
+    ),
+    "100,000 findings": (
+        "A check that finds 100,000 things",
+        "How many there are, the worst of them, ten annotations a level; the report has all",
     ),
 }
 """By key, in the order of the table: the attack or fault, and what the user sees of it."""

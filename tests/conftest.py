@@ -38,6 +38,12 @@ def attack(pytestconfig: pytest.Config) -> Callable[[str], Attack]:
     return lambda key: tried.setdefault(key, Attack(*ATTACKS[key]))
 
 
+@pytest.fixture(scope="session")
+def thorough(pytestconfig: pytest.Config) -> bool:
+    """Whether attacks are what is asked for (`make attacks`): every step and moment, not some of them."""
+    return pytestconfig.option.markexpr == "attack"
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Show the attacks that were tried."""
     if config.stash.get(_TRIED, None) and config.option.markexpr == "attack":

@@ -139,6 +139,7 @@ class Fault:
     headers: Callable[[], Mapping[str, str]] = dict
     drops: bool = False
     seconds: float = 0.0
+    cut: bool = False
 
     @classmethod
     def status(cls, code: int, headers: Mapping[str, str] | None = None, body: str | Json | None = None) -> Fault:
@@ -172,6 +173,21 @@ class Fault:
         return cls(False, code, page, lambda: {"Content-Type": "text/html"})
 
     @classmethod
+    def junk(cls, body: str, *, works: bool = False) -> Fault:
+        """Answers 200 with something that is no answer, the work done or undone."""
+        return cls(works, 200, body, lambda: {"Content-Type": "application/json"})
+
+    @classmethod
+    def half(cls) -> Fault:
+        """Does the work, and closes the connection in the middle of the answer."""
+        return cls(True, cut=True)
+
+    @classmethod
+    def redirect(cls, to: str, code: int = 301) -> Fault:
+        """Sends the client elsewhere."""
+        return cls(False, code, "", lambda: {"Location": to})
+
+    @classmethod
     def primary_limit(cls, reset_in: float = 3600, code: int = 403) -> Fault:
         """Says that this hour's requests are spent; ``reset_in`` counts from the answer."""
         refusal = _refusal(code, "API rate limit exceeded for installation ID 4242.")
@@ -189,6 +205,10 @@ class Fault:
 
     def answer(self, usual: Response) -> Response:
         """What the client gets where it would have got the usual answer."""
+        if self.cut:
+            data = usual.get_data()
+            usual.set_data(data[: len(data) // 2])
+            usual.headers["Content-Length"] = str(len(data) + 1)
         if self.code is None:
             return usual
         from_github = _rate_limit() if isinstance(self.body, dict) else {}
@@ -203,6 +223,7 @@ class Planned:
     path: re.Pattern[str]
     fault: Fault
     times: float
+    after: int = 0
 
 
 @dataclass(kw_only=True, eq=False)
@@ -287,9 +308,12 @@ class FakeApi:
             "GITHUB_REPOSITORY": self.repository,
         }
 
-    def fail(self, method: str, path_regex: str, fault: Fault, times: float = 1) -> None:
-        """Let the next requests go wrong whose path holds a match; the method ``*`` is any."""
-        self.faults.append(Planned(method, re.compile(path_regex), fault, times))
+    def fail(self, method: str, path_regex: str, fault: Fault, times: float = 1, after: int = 0) -> None:
+        """Let the next requests go wrong whose path holds a match, once ``after`` of them have gone well.
+
+        The method ``*`` is any.
+        """
+        self.faults.append(Planned(method, re.compile(path_regex), fault, times, after))
 
     def add_issue(self, title: str = "An issue", **fields: Any) -> Issue:
         issue = Issue(number=self.next_number(), title=title, **fields)
@@ -375,6 +399,9 @@ class FakeApi:
     def _next_fault(self, seen: Recorded) -> Fault:
         for planned in self.faults:
             if planned.method in {"*", seen.method} and planned.path.search(seen.path):
+                if planned.after > 0:
+                    planned.after -= 1
+                    continue
                 planned.times -= 1
                 if planned.times <= 0:
                     self.faults.remove(planned)

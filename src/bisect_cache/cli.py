@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -31,7 +32,9 @@ _WIDTH_WITHOUT_TERMINAL = 160
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 nothing wrong, 1 a regression or drift was found, 2 it could not judge."""
-    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
     try:
         # Not by click's own main: that ends an interrupt and a closed pipe with 1, which here means a regression.
         with commands.make_context("bisect-cache", sys.argv[1:]) as context:
@@ -53,6 +56,21 @@ def main() -> NoReturn:
             raise
         _say_error(error)
         sys.exit(2)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """End by an exception, so that what is half done is put back.
+
+    One that comes in the middle of loading a library's C code can crash it: then this ends at once, and the next run
+    tidies up.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            os._exit(128 + number)
+        frame = frame.f_back
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
 
 
 def _say_error(error: Exception) -> None:

@@ -1,5 +1,9 @@
 """The one kind of error that a user is meant to read."""
 
+from bisect_cache.printable import one_line, printable
+
+_LONGEST = 8000
+
 
 class BisectCacheError(Exception):
     """What was found, where, and what to do next.
@@ -7,6 +11,13 @@ class BisectCacheError(Exception):
     The text is shown to the user as it is, without a traceback, and the run ends with exit code 2.
     Subclasses live in the module that raises them.
     """
+
+
+class OfStrangers(BisectCacheError):
+    """An error that quotes what anybody may have written: one printable line of bounded length, whatever that holds."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(printable(one_line(said), _LONGEST))
 
 
 def as_said(error: Exception) -> BisectCacheError:

@@ -6,13 +6,13 @@ import contextlib
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from io import BufferedReader, FileIO
 from pathlib import Path
 
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.printable import printable
+from bisect_cache.staging import staged_file
 
 LARGEST_FILE = 4 << 30
 """Bytes that any file which is read may have."""
@@ -90,39 +90,62 @@ def _refuse(stream: BufferedReader, called: str, largest: int) -> None:
         )
 
 
-def write_whole(path: Path, data: bytes, *, follow_links: bool = True) -> None:
+def write_whole(path: Path, data: bytes, *, follow_links: bool = True, owner: tuple[int, int] | None = None) -> None:
     """Write ``data`` beside ``path`` and rename it over: a reader sees the old file or the new one.
 
     What is no regular file (a pipe, a device) is written to as it is. Without ``follow_links`` a link at ``path``
-    is replaced, and nothing is written to where it leads. Raises ``CannotWrite`` with the reason.
+    is replaced, and nothing is written to where it leads. The file, and every folder that is made for it, belong to
+    ``owner`` (user and group) from the first moment that they have their names. Raises ``CannotWrite`` with the reason.
     """
-    try:
+    with _kept(path):
         if follow_links:
             if path.exists() and not path.is_file():
                 path.write_bytes(data)
                 return
             path = Path(os.path.realpath(path))  # a link keeps leading where it leads
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _beside(path) as beside:
+        _make_folder(path.parent, owner)
+        with staged_file(path) as beside:
             beside.write_bytes(data)
             beside.chmod(0o644)
+            if owner:
+                os.chown(beside, *owner)
             beside.replace(path)
+
+
+def append_whole(path: Path, data: bytes) -> None:
+    """Append ``data`` to ``path``, all of it or nothing. Raises ``CannotWrite`` with the reason."""
+    with _kept(path), FileIO(path, "ab") as stream:
+        status = os.fstat(stream.fileno())
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[stream.write(left) :]
+        except BaseException:
+            if stat.S_ISREG(status.st_mode):
+                stream.truncate(status.st_size)
+            raise
+
+
+@contextlib.contextmanager
+def _kept(path: Path) -> Iterator[None]:
+    """The system's errors, said of an output that is as it was."""
+    try:
+        yield
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "no file can have this name"
         raise CannotWrite(
             f"{printable(str(path), LONGEST_PLACE)}: cannot be written ({reason}); what stood there is unchanged: "
-            f"choose a place you may write to"
+            f"choose a place you may write to, with space on it"
         ) from error
 
 
-@contextlib.contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", dir=path.parent)
-    os.close(handle)
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
+def _make_folder(folder: Path, owner: tuple[int, int] | None) -> None:
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(exist_ok=True)
+        if owner:
+            os.chown(one, *owner, follow_symlinks=False)
+    folder.mkdir(exist_ok=True)  # says what is wrong where it is no folder
 
 
 def sha256_of(data: bytes) -> str:

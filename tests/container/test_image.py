@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from container import engine
-from container.conftest import Docker
+from container.conftest import ROOT, Docker
 
 MB = 1_000_000
 
@@ -81,3 +83,15 @@ def test_the_smoke_test_of_the_build_notices_what_slimming_must_not_take(
     )
 
     assert (ran.returncode == 0) is still_works, ran.stdout + ran.stderr
+
+
+def test_the_image_says_what_it_is_made_of(docker: Docker, image: str) -> None:
+    said = json.loads(docker("run", "--rm", "--entrypoint=cat", image, "/opt/bisect-cache/sbom.cdx.json").stdout)
+    assert (said["bomFormat"], said["specVersion"]) == ("CycloneDX", "1.6")
+    locked = dict(
+        re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", (ROOT / "requirements/runtime.txt").read_text(), re.MULTILINE)
+    )
+    hashed = {part["name"].lower(): part["version"] for part in said["components"] if part.get("hashes")}
+    assert hashed.items() <= {name.lower(): version for name, version in locked.items()}.items()
+    assert {"numpy", "onnxruntime", "pyarrow", "pygithub"} <= set(hashed)
+    assert any(part["purl"].startswith("pkg:deb/") for part in said["components"])

@@ -194,7 +194,10 @@ def test_a_worker_whose_parent_does_not_watch_ends_when_its_processor_time_is_us
         started.stdin.write(packed(Features(4, tuple("abcdef"), 1), features.nbytes) + features.tobytes())
         started.stdin.write(packed(Model(), len(model)) + model)
         started.stdin.flush()
-        assert started.wait(timeout=30) == -signal.SIGXCPU
+        try:
+            assert started.wait(timeout=30) == -signal.SIGXCPU
+        finally:
+            started.kill()
 
 
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="needs /proc")

@@ -31,7 +31,7 @@ MONTH = [one(day) for day in range(5)]
 
 
 def in_order(nights: list[Night]) -> list[Night]:
-    return sorted(nights, key=lambda night: night.at)
+    return sorted(nights, key=lambda night: (night.run or 0, night.at))
 
 
 @given(st.lists(NIGHTS, max_size=6))

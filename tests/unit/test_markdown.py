@@ -12,6 +12,7 @@ from as_github import GITHUB, assert_tables_hold, live, page, tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import bisect_report, check_report, run_report, section, step
+from pages import assert_a_page_of, characters, foreign, visible
 
 from bisect_cache.cache.drift import Finding
 from bisect_cache.report.escaping import prose
@@ -48,37 +49,6 @@ NASTY = (
 LONGEST_VERDICT = "&|" * 999 + "x"
 
 
-def characters(text: str) -> int:
-    """As GitHub may count them: signs beyond 16 bits twice."""
-    return len(text.encode("utf-16-le")) // 2
-
-
-def visible(markdown: str) -> list[str]:
-    return [line for line in markdown.split("\n") if line and not line.startswith("<!--")]
-
-
-def foreign(markdown: str) -> list[str]:
-    """Markers of others that stand in a page of ours, whose key is ``mine``."""
-    others = [marker(kind, "other", of) for kind in ("comment", "tracking", "regression") for of in ("", "m")]  # type: ignore[arg-type]
-    assert not any(is_marked(markdown, other) for other in others)
-    return [line for line in markdown.splitlines() if line.strip() in {*others, run_marker(999)}]
-
-
-def assert_a_page_of(report: Report, markdown: str) -> None:
-    """What holds of a whole page, whatever is in the report."""
-    first = visible(markdown)[0]
-    assert first.startswith(f"## {headline(report).sign} bisect-cache")
-    assert first.endswith(f": {headline(report).words}")
-    assert_tables_hold(markdown)
-    assert live(markdown) == []
-    assert foreign(markdown) == []
-    read = page(markdown)
-    assert not set(read.tags) & {"img", "script", "b", "i", "h1", "hr"}
-    assert [line for line in markdown.split("\n") if line.startswith("```")] == [
-        fence for name in re.findall(r"^```(sh|mermaid)$", markdown, re.MULTILINE) for fence in (f"```{name}", "```")
-    ]
-
-
 @settings(max_examples=60)
 @given(READ_REPORTS, OCCASIONS)
 def test_any_report_has_a_summary_that_holds(report: Report, occasion: Occasion) -> None:
@@ -107,7 +77,7 @@ def test_any_report_has_a_tracking_comment_that_holds(report: Report, occasion: 
     assert characters(text) <= COMMENT_LIMIT
     assert text.startswith(f"{head}## ")
     assert run_of(text) == (occasion.run or 0)
-    assert remembered(text) == sorted(nights, key=lambda night: night.at)
+    assert remembered(text) == sorted(nights, key=lambda night: (night.run or 0, night.at))
     assert_a_page_of(report, text)
 
 

@@ -129,3 +129,13 @@ def test_one_threshold_that_holds_says_no_less_of_a_model_that_another_finds_bad
 
 def test_an_interval_is_written_with_four_digits() -> None:
     assert ends((-0.1, 0.123456)) == "[-0.1000, 0.1235]"
+
+
+def test_of_many_thresholds_the_first_are_told_and_the_others_counted() -> None:
+    five, seven = ([judged(f"plcc >= 0.9{number}", "bad") for number in range(count)] for count in (5, 7))
+    all_told = "; ".join(f"{line} does not hold" for line, _ in five)
+    assert told(*five) == all_told
+    assert told(*seven, measurement=Measurement({"plcc": -0.5}), sampling=None) == (
+        f"{all_told}; 2 more thresholds; negative correlation where a positive one is expected "
+        f"(PLCC -0.5000): its scores fall where quality rises"
+    )

@@ -8,6 +8,7 @@ from making import step
 
 from bisect_cache.cache.check import Checked
 from bisect_cache.cache.drift import Finding
+from bisect_cache.crossings import conclude
 from bisect_cache.judge.deciding import Compared
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.sampling import Sampling
@@ -187,6 +188,14 @@ def test_of_very_many_turns_some_are_named_and_all_counted() -> None:
 
 
 STRADDLING = Found("inconclusive", 4, {0: "good", 1: "uncertain", 2: "uncertain", 3: "bad"}, None, 0, (1, 2, 3))
+
+
+def test_of_very_many_thresholds_some_are_told_and_the_others_counted() -> None:
+    gates = parse_thresholds([f"plcc >= 0.8{number}" for number in range(40)])
+    said = sentence(conclude(2, {0: "good", 1: "bad"}), gates)
+    assert "where plcc >= 0.8 and plcc >= 0.81 and " in said
+    assert " and 35 more thresholds must hold" in said
+    assert len(said) < 400
 
 
 def test_a_value_that_its_interval_leaves_open_is_said_to_be_so() -> None:

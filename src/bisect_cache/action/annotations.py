@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from bisect_cache.action.inputs import EMBEDDED_NAME
 from bisect_cache.cache.drift import Finding, Severity
+from bisect_cache.printable import printable
 from bisect_cache.report.headline import HEADLINES
 from bisect_cache.report.sections import check_of, has_failed, sections_of
 from bisect_cache.report.structs import EXIT_CODES, BisectReport, CheckReport, Report, RunReport, Section
@@ -58,7 +59,7 @@ def _of_outcome(section: Section, *, several: bool) -> list[Annotation]:
 
 
 def _plain(outcome: str, verdict: str, file: str | None = None) -> Annotation:
-    return Annotation("error", f"bisect-cache: {HEADLINES[outcome].words}", verdict[:LONGEST_MESSAGE], file)
+    return Annotation("error", f"bisect-cache: {HEADLINES[outcome].words}", printable(verdict, LONGEST_MESSAGE), file)
 
 
 def _of_findings(check: CheckReport | None, cache: str) -> list[Annotation]:
@@ -68,7 +69,7 @@ def _of_findings(check: CheckReport | None, cache: str) -> list[Annotation]:
             f"bisect-cache: drift ({finding.kind})"
             if finding.severity != "notice"
             else f"bisect-cache: {finding.kind}",
-            finding.detail[:LONGEST_MESSAGE],
+            printable(finding.detail, LONGEST_MESSAGE),
             None if cache == EMBEDDED_NAME else _in_workspace(f"{cache}/{finding.file}"),
         )
         for finding in _ranked(check.findings if check else ())
@@ -81,7 +82,7 @@ def _of_untestable(section: Section) -> list[Annotation]:
         Annotation(
             "warning",
             "bisect-cache: a model cannot be judged",
-            f"{step.label}: {step.reason}"[:LONGEST_MESSAGE],
+            printable(f"{step.label}: {step.reason}", LONGEST_MESSAGE),
             _in_workspace(step.origin.get("file", "")),
         )
         for step in steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -15,7 +16,12 @@ def within(act: Callable[[], T], seconds: float, otherwise: T) -> T:
     Nothing else bounds all of it: an answer can come byte by byte, pages can go on for ever, a clock can jump.
     """
     given: list[T] = []
-    acting = threading.Thread(target=lambda: given.append(act()), daemon=True)  # no end of the process waits for it
+
+    def acting_alone() -> None:
+        with contextlib.suppress(Exception):  # nobody is there to take it
+            given.append(act())
+
+    acting = threading.Thread(target=acting_alone, daemon=True)  # no end of the process waits for it
     acting.start()
     acting.join(seconds)
     return given[0] if given else otherwise

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from bisect_cache.report.occasion import Occasion
 
@@ -17,7 +18,9 @@ DEFAULT_SERVER = "https://github.com"
 DEFAULT_API = "https://api.github.com"
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
 _SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-_PULL_REF = re.compile(r"refs/pull/(\d{1,12})/")
+_PULL_REF = re.compile(r"refs/pull/([0-9]{1,12})/")
+_Id = Annotated[int, Meta(ge=1, lt=10**18)]
+"""Of a pull request, an issue or a run."""
 
 
 @dataclass(frozen=True)
@@ -61,22 +64,22 @@ class _Head(Struct):
 
 
 class _PullRequest(Struct):
-    number: int | None = None
+    number: _Id | None = None
     head: _Head | None = None
     base: _Head | None = None
 
 
 class _Issue(Struct):
-    number: int | None = None
+    number: _Id | None = None
     pull_request: dict[str, object] | None = None
 
 
 class _Run(Struct):
-    id: int | None = None
+    id: _Id | None = None
 
 
 class _Payload(Struct):
-    number: int | None = None
+    number: _Id | None = None
     pull_request: _PullRequest | None = None
     issue: _Issue | None = None
     workflow_run: _Run | None = None

@@ -6,6 +6,7 @@ would stand in the pull request as if it were new. The one that waits has loaded
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -16,10 +17,13 @@ _PR_SET_DUMPABLE = 4
 _ASKED_TO_STOP = (signal.SIGTERM, signal.SIGINT)
 
 
-def guarded(act: Callable[[], int], crashed: Callable[[str], int]) -> int:
+def guarded(
+    act: Callable[[], int], crashed: Callable[[str], int], cancelled: Callable[[str], None] = lambda _by: None
+) -> int:
     """The exit code of ``act``, run in a child; that of ``crashed``, given what ended the child, where it was ended.
 
-    A signal that asks to stop is handed on. A run that was stopped says nothing: it has found nothing.
+    A signal that asks to stop ends the child at once, whatever it is in the middle of: all that it writes is written
+    whole, and a verdict must not come from a run that somebody has stopped. Then ``cancelled`` says so.
     """
     sys.stdout.flush()
     _keep_to_ourselves()
@@ -29,20 +33,25 @@ def guarded(act: Callable[[], int], crashed: Callable[[str], int]) -> int:
     def hand_on(number: int, _frame: object) -> None:
         stopped.append(number)
         if child:
-            os.kill(child, number)
+            with contextlib.suppress(ProcessLookupError):  # it came to its end meanwhile
+                os.kill(child, number)
 
-    before = {which: signal.signal(which, hand_on) for which in _ASKED_TO_STOP}
+    for which in _ASKED_TO_STOP:
+        signal.signal(which, hand_on)
     child = os.fork()
     if child == 0:
-        for which, handler in before.items():
-            signal.signal(which, handler)
+        for which in _ASKED_TO_STOP:
+            signal.signal(which, signal.SIG_DFL)  # Python's own waits for the end of what a library does
         return 128 + stopped[0] if stopped else act()
     for number in stopped:  # it came before there was a child to hand it to
         os.kill(child, number)
     _, status = os.waitpid(child, 0)
-    if stopped:
-        return 128 + stopped[0]
+    for which in _ASKED_TO_STOP:  # to the first process of a container, what the system does by itself is nothing
+        signal.signal(which, lambda number, _frame: sys.exit(128 + number))
     code = os.waitstatus_to_exitcode(status)
+    if stopped and (code < 0 or code == 128 + stopped[0]):
+        cancelled(_name(stopped[0]))
+        return 128 + stopped[0]
     return code if code >= 0 else crashed(_name(-code))
 
 

@@ -59,7 +59,7 @@ class Choices:
     decision: Decision = "auto"
     predicts: Predicts = "quality"
     by_content: bool = False
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)

@@ -38,17 +38,15 @@ def show(report: Report, run: Run, *, fails: bool) -> list[str]:
     """Write report, log, annotations, summary and outputs; what could not be written is told and returned."""
     path = or_default(read_report, Path(DEFAULT_REPORT))
     caches = or_default(read_caches, EMBEDDED_ALONE)
-    unwritten = [
-        failure
-        for surface in (
-            lambda: write_report(report, path, run.workspace),
-            lambda: write_log(report),
-            lambda: write_annotations(annotated(report, caches, fails=fails)),
-            lambda: write_summary(summary(report, run.occasion), run.summary),
-            lambda: write_outputs(report, path, run.outputs),
-        )
-        if (failure := _failure(surface))
-    ]
+    no_report = _failure(lambda: write_report(report, path, run.workspace))
+    others = (
+        lambda: write_log(report),
+        lambda: write_annotations(annotated(report, caches, fails=fails)),
+        lambda: write_summary(summary(report, run.occasion), run.summary),
+        # The next step must not take a file for this report that an earlier run has left there.
+        lambda: write_outputs(report, None if no_report else path, run.outputs),
+    )
+    unwritten = [failure for failure in (no_report, *map(_failure, others)) if failure]
     for failure in unwritten:
         core.warning(failure, title="bisect-cache: something could not be written")
     return unwritten

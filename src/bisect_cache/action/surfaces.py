@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from actions_toolkit import core
 
 from bisect_cache.action.annotations import Annotation
-from bisect_cache.files import write_whole
+from bisect_cache.files import append_whole, write_whole
 from bisect_cache.printable import one_line, printable
+from bisect_cache.report.escaping import LONGEST_VERDICT
 from bisect_cache.report.sections import check_of, leading, sections_of
 from bisect_cache.report.structs import BisectReport, CacheReport, Report, RunReport, encode_report
 from bisect_cache.report.terminal import show_bisect, show_check
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _LOG_WIDTH = 160
-_LONGEST_VERDICT = 4000
 _WORST_DRIFT_FIRST = ("drift", "wiring-broke", "writer-drift", "clean")
 
 
@@ -32,13 +32,9 @@ def write_report(report: Report, path: Path, workspace: Path) -> None:
 
     Raises ``CannotWrite``.
     """
-    folder = path.parent
-    made = [path, *(parent for parent in (folder, *folder.parents) if not parent.exists())]
-    write_whole(path, encode_report(report), follow_links=False)
-    if os.geteuid() == 0:
-        owner = workspace.stat()
-        for mine in made:
-            os.chown(mine, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    owner = workspace.stat() if os.geteuid() == 0 else None
+    to = (owner.st_uid, owner.st_gid) if owner else None
+    write_whole(path, encode_report(report), follow_links=False, owner=to)
 
 
 def write_log(report: Report) -> None:
@@ -52,7 +48,7 @@ def write_log(report: Report) -> None:
             if isinstance(report, RunReport):
                 console.rule(Text(section.name))
             _show(section.report, console)
-        console.print(Text(f"{report.outcome}: {printable(report.verdict, _LONGEST_VERDICT)}"))
+        console.print(Text(f"{report.outcome}: {printable(report.verdict, LONGEST_VERDICT)}"))
 
 
 def write_said(lines: Sequence[str]) -> None:
@@ -67,7 +63,7 @@ def _show(report: CacheReport, console: Console) -> None:
         show_bisect(report, console)
         if report.check:
             show_check(report.check, console)
-            console.print(printable(report.check.verdict, _LONGEST_VERDICT), markup=False)
+            console.print(printable(report.check.verdict, LONGEST_VERDICT), markup=False)
     else:
         show_check(report, console)
 
@@ -93,15 +89,16 @@ def write_annotations(annotations: Sequence[Annotation]) -> None:
 def write_summary(markdown: str, path: str | None) -> None:
     """Append to the step summary, where there is one."""
     if path:
-        with Path(path).open("a", encoding="utf-8") as stream:
-            stream.write(markdown)
+        append_whole(Path(path), markdown.encode())
 
 
-def write_outputs(report: Report, path: Path, file: str | None) -> None:
-    """Set the step's outputs, where there is a place for them."""
+def write_outputs(report: Report, path: Path | None, file: str | None) -> None:
+    """Set the step's outputs, where there is a place for them: all or, where that has no space, none.
+
+    ``path`` is that of the report, None where it could not be written.
+    """
     if not file:
         return
-    Path(file).touch()
     told = leading(sections_of(report)).report
     first_bad = told.first_bad if isinstance(told, BisectReport) else None
     last_good = told.last_good if isinstance(told, BisectReport) else None
@@ -111,10 +108,15 @@ def write_outputs(report: Report, path: Path, file: str | None) -> None:
         "first-bad-index": str(first_bad.index) if first_bad else "",
         "last-good-model": last_good.label if last_good else "",
         "drift": _drift(report),
-        "report": one_line(path.as_posix()),
+        "report": one_line(path.as_posix()) if path else "",
     }
-    for name, value in outputs.items():
-        core.set_output(name, value)
+    append_whole(Path(file), "".join(_as_output(name, value) for name, value in outputs.items()).encode())
+
+
+def _as_output(name: str, value: str) -> str:
+    """One output as the runner reads it, ended by a word that no value can know."""
+    end = f"ghadelimiter_{secrets.token_hex(16)}"
+    return f"{name}<<{end}\n{value}\n{end}\n"
 
 
 def _drift(report: Report) -> str:

@@ -18,6 +18,7 @@ from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.manifest import (
     FEATURES_NAME,
     MANIFEST_NAME,
+    UNDER_WAY,
     Manifest,
     Recipe,
     Synthetic,
@@ -27,6 +28,7 @@ from bisect_cache.cache.manifest import (
 from bisect_cache.cache.model_drift import compare_models
 from bisect_cache.cache.recipes import make
 from bisect_cache.cache.recipes.interface import Made, Progress, SourceAbsent, Surroundings
+from bisect_cache.cache.standing import standing_still
 from bisect_cache.cache.writer import causes, writer_here, writer_of
 from bisect_cache.files import CannotRead, read_file
 
@@ -59,8 +61,14 @@ def check(
     ``strict``, writer drift fails too.
 
     Raises ``BadManifest`` when there is no cache to check, ``BadSource`` when the recipe's source is there and
-    cannot be used, ``SourceAbsent`` when it is not in the given ``source``.
+    cannot be used, ``SourceAbsent`` when it is not in the given ``source``, ``Replaced`` when the cache was replaced
+    meanwhile.
     """
+    with standing_still(folder):
+        return _check(folder, source, progress, strict=strict)
+
+
+def _check(folder: Path, source: Path | None, progress: Progress, *, strict: bool) -> Checked:
     manifest = read_manifest(folder)
     recipe = manifest.recipe if manifest else Synthetic()
     made, not_regenerated = _regenerate(folder, recipe, source, progress)
@@ -124,7 +132,10 @@ def _source_outside(folder: Path, recipe: Recipe) -> str | None:
         return None
     allowed = [Path.cwd().resolve(), folder.resolve()]
     for path in [recipe.table] if isinstance(recipe, Table) else [recipe.reports, recipe.labels]:
-        resolved = Surroundings(folder).resolve(path).resolve()
+        try:
+            resolved = Surroundings(folder).resolve(path).resolve()
+        except (OSError, RuntimeError, ValueError):  # a circle of links
+            return path
         if not any(resolved.is_relative_to(root) for root in allowed):
             return path
     return None
@@ -237,8 +248,7 @@ def _models(folder: Path, made: Made) -> Iterator[Finding]:
 
 
 def _unexpected(folder: Path, expected: set[str]) -> Iterator[Finding]:
-    for path in sorted([*folder.rglob("*.onnx"), *folder.rglob("*.parquet")]):
-        name = path.relative_to(folder).as_posix()
+    for name in sorted(_data_and_models(folder)):
         if name not in expected:
             yield Finding(
                 name,
@@ -247,3 +257,12 @@ def _unexpected(folder: Path, expected: set[str]) -> Iterator[Finding]:
                 "The recipe does not make this file. Remove it, or keep models that are judged in a folder of their "
                 "own.",
             )
+
+
+def _data_and_models(folder: Path) -> Iterator[str]:
+    """As POSIX paths, without what a ``generate`` needs there while it runs."""
+    for at, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(UNDER_WAY)]
+        for name in (*folders, *files):
+            if name.endswith((".onnx", ".parquet")):
+                yield (Path(at) / name).relative_to(folder).as_posix()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +19,15 @@ from bisect_cache.cache.manifest import (
 )
 from bisect_cache.cache.recipes.interface import Made
 from bisect_cache.files import sha256_of, sha256_of_file
+from bisect_cache.printable import printable
 
 RESTORE = (
     "Restore the file from version control; if the change is meant, run `bisect-cache generate` and commit the result."
 )
 """The way out of drift that was not meant, and of drift that was."""
+
+
+_MOST_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,11 @@ def claims_on_data(committed: Committed, made: Made, manifest: Manifest) -> Iter
             (f"rows {manifest.rows} instead of {committed.rows}", manifest.rows, committed.rows),
             (f"fingerprint {manifest.fingerprint}", manifest.fingerprint, committed.fingerprint),
             (
-                f"features {', '.join(manifest.features)} instead of {', '.join(made.features)}",
+                f"features {_some(manifest.features)} instead of {_some(made.features)}",
                 manifest.features,
                 made.features,
             ),
-            (f"content {manifest.content} instead of {made.content}", manifest.content, made.content),
+            (f"content {_name(manifest.content)} instead of {_name(made.content)}", manifest.content, made.content),
             ("other models, sizes or sha256 than the recipe makes", recorded, models),
         )
         if said != found
@@ -88,8 +92,8 @@ def without_regeneration(committed: Committed, manifest: Manifest) -> Iterator[F
     expected = {*manifest.features, manifest.target.name, ROW_COLUMN, *_texts_of(manifest)}
     if committed.rows != manifest.rows or set(committed.columns) != expected:
         yield _manifest_finding(
-            f"The manifest says {manifest.rows} rows of {', '.join(sorted(expected))}; the file has {committed.rows} "
-            f"of {', '.join(sorted(committed.columns))}."
+            f"The manifest says {manifest.rows} rows of {_some(sorted(expected))}; the file has {committed.rows} "
+            f"of {_some(sorted(committed.columns))}."
         )
     if manifest.files[FEATURES_NAME].sha256 == sha256_of_file(committed.path):
         yield from claims_on_bytes(committed, manifest)
@@ -102,6 +106,16 @@ def without_regeneration(committed: Committed, manifest: Manifest) -> Iterator[F
         f"{manifest.files[FEATURES_NAME].size}): the file was written again by another writer. The data is what it "
         f"was.",
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names, each cut where it is long: a stranger's manifest may hold any number of any length."""
+    shown = ", ".join(_name(name) for name in names[:_MOST_NAMED])
+    return shown if len(names) <= _MOST_NAMED else f"{shown} and {len(names) - _MOST_NAMED:,} more"
+
+
+def _name(name: str | None) -> str:
+    return printable(str(name), 80)
 
 
 def _texts_of(manifest: Manifest) -> set[str]:

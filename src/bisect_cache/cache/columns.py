@@ -6,13 +6,17 @@ bit pattern stands for all), -0.0 differs from 0.0, and what lies under a null d
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bisect_cache.cache.pages import MOST_TEXT
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.printable import printable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +35,7 @@ _NUMBERS: dict[str, np.dtype[Any]] = {
     "float": np.dtype("<f4"),
     "double": np.dtype("<f8"),
 }
+_TEXTS = frozenset({"string", "large_string"})
 _NAMES = {"halffloat": "float16", "float": "float32", "double": "float64", "large_string": "string"}
 
 
@@ -67,8 +72,7 @@ class Strings:
     def texts(self) -> list[str | None]:
         """The column's N values, ``None`` for nulls."""
         ends = np.cumsum(self.lengths).tolist()
-        starts = [0, *ends[:-1]]
-        texts: list[str | None] = [self.data[a:b].decode() for a, b in zip(starts, ends, strict=True)]
+        texts: list[str | None] = [self.data[a:b].decode() for a, b in pairwise([0, *ends])]
         if self.valid is not None:
             texts = [text if here else None for text, here in zip(texts, self.valid.tolist(), strict=True)]
         return texts
@@ -80,30 +84,71 @@ Column = Numbers | Strings
 def canonical_columns(table: pa.Table) -> dict[str, Column]:
     """The columns of ``table`` by name, in their order.
 
-    Raises ``UnsupportedColumn`` for anything but numbers, booleans, text and dictionaries of these, and for a
-    name that stands twice.
+    Raises ``UnsupportedColumn`` for anything but numbers, booleans, text and dictionaries of these, for a name that
+    stands twice, and for more text than is read.
     """
-    columns: dict[str, Column] = {}
-    for name, chunked in zip(table.column_names, table.columns, strict=True):
-        if name in columns:
-            raise UnsupportedColumn(f"column '{name}' stands twice; a cache names each column once")
-        columns[name] = _canonical(name, chunked)
-    return columns
+    refuse_unsupported(table.schema)
+    return {name: _canonical(name, column) for name, column in zip(table.column_names, table.columns, strict=True)}
+
+
+def refuse_unsupported(schema: pa.Schema) -> None:
+    """Raise ``UnsupportedColumn`` for columns that a cache does not hold, before any of them is read."""
+    for name, count in Counter(schema.names).items():
+        if count > 1:
+            raise UnsupportedColumn(f"column '{printable(name)}' stands twice; a cache names each column once")
+    for name, kind in zip(schema.names, map(_kind, schema.types), strict=True):
+        if kind not in _TEXTS and kind not in _NUMBERS:
+            raise UnsupportedColumn(
+                f"column '{printable(name)}' has type {printable(kind)}; a cache holds numbers, booleans and text: "
+                f"drop or convert the column"
+            )
+
+
+def _kind(of: pa.DataType) -> str:
+    """What a column holds, spelled out where it is a dictionary."""
+    kind = str(of)
+    return str(of.value_type) if kind.startswith("dictionary<") else kind
 
 
 def _canonical(name: str, chunked: pa.ChunkedArray) -> Column:
-    kind = str(chunked.type)
-    chunks = chunked.chunks
-    if kind.startswith("dictionary<"):
-        kind = str(chunked.type.value_type)
-        chunks = [chunk.dictionary_decode() for chunk in chunks]
-    if kind in {"string", "large_string"}:
-        return _strings(name, chunks)
-    if kind in _NUMBERS:
-        return _numbers(name, kind, chunks)
-    raise UnsupportedColumn(
-        f"column '{name}' has type {kind}; a cache holds numbers, booleans and text: drop or convert the column"
-    )
+    kind, chunks = _kind(chunked.type), chunked.chunks
+    if str(chunked.type).startswith("dictionary<"):
+        chunks = _spelled_out(name, chunks)
+    return _strings(name, chunks) if kind in _TEXTS else _numbers(name, kind, chunks)
+
+
+def _spelled_out(name: str, chunks: list[pa.Array]) -> list[pa.Array]:
+    """Chunks of a dictionary's column as the values that they stand for, which may be many times as large."""
+    import pyarrow as pa
+
+    size = sum(_longest_possible(chunk) for chunk in chunks)
+    if size > MOST_TEXT:
+        size = sum(_spelled_out_size(chunk) for chunk in chunks)
+    if size > MOST_TEXT:
+        raise UnsupportedColumn(
+            f"column '{printable(name)}' holds {size:,} bytes of text, and at most {MOST_TEXT:,} are read"
+        )
+    try:
+        return [chunk.dictionary_decode() for chunk in chunks]
+    except pa.ArrowException as error:
+        raise UnsupportedColumn(f"column '{printable(name)}' is damaged ({printable(str(error))})") from error
+
+
+def _lengths(chunk: pa.Array) -> NDArray[Any]:
+    """Bytes of each text in a dictionary; none where it holds numbers, which become no larger."""
+    if not len(chunk.dictionary) or str(chunk.dictionary.type) not in _TEXTS:
+        return np.zeros(1, np.int64)
+    return np.diff(_offsets(chunk.dictionary))
+
+
+def _longest_possible(chunk: pa.Array) -> int:
+    return len(chunk) * int(_lengths(chunk).max())
+
+
+def _spelled_out_size(chunk: pa.Array) -> int:
+    places = _chunk_numbers(chunk.indices, str(chunk.indices.type))
+    here = _validity([chunk.indices])
+    return int(_lengths(chunk).take(places if here is None else places[here], mode="clip").sum(dtype=np.int64))
 
 
 def _numbers(name: str, kind: str, chunks: list[pa.Array]) -> Numbers:
@@ -135,22 +180,36 @@ def _strings(name: str, chunks: list[pa.Array]) -> Strings:
     for chunk in chunks:
         if len(chunk) == 0:
             continue
-        if chunk.null_count:
-            encoded = [scalar.as_buffer().to_pybytes() if scalar.is_valid else b"" for scalar in chunk]
-            lengths.append(np.fromiter(map(len, encoded), np.int64, len(encoded)))
-            pieces.extend(encoded)
-            continue
-        _, offsets_buffer, buffer = chunk.buffers()
-        width: np.dtype[Any] = np.dtype("<i8") if str(chunk.type) == "large_string" else np.dtype("<i4")
-        offsets = np.frombuffer(offsets_buffer, width, count=len(chunk) + 1, offset=chunk.offset * width.itemsize)
-        lengths.append(np.diff(offsets).astype(np.int64))
-        pieces.append(bytes(memoryview(buffer)[int(offsets[0]) : int(offsets[-1])]) if buffer is not None else b"")
-    data = b"".join(pieces)
+        offsets, buffer = _offsets(chunk), chunk.buffers()[2]
+        data = bytes(memoryview(buffer)[int(offsets[0]) : int(offsets[-1])]) if buffer is not None else b""
+        sizes = np.diff(offsets).astype(np.int64)
+        here = _validity([chunk])
+        if here is not None and sizes[~here].any():  # what lies under a null does not count
+            starts = (offsets[:-1] - offsets[0])[here].tolist()
+            data = b"".join(data[a : a + size] for a, size in zip(starts, sizes[here].tolist(), strict=True))
+        lengths.append(sizes if here is None else np.where(here, sizes, 0))
+        pieces.append(data)
+    if not all(map(_is_text, pieces, lengths)):
+        raise UnsupportedColumn(f"column '{printable(name)}' holds text that is not UTF-8")
+    return Strings(name, _joined(lengths, np.dtype("<i8")), b"".join(pieces), _validity(chunks))
+
+
+def _is_text(data: bytes, lengths: NDArray[np.int64]) -> bool:
+    """Whether every value is UTF-8: all of them together are, and none begins within a character."""
+    if data.isascii():
+        return True
     try:
         data.decode()
-    except UnicodeDecodeError as error:
-        raise UnsupportedColumn(f"column '{name}' holds text that is not UTF-8 ({error.reason})") from error
-    return Strings(name, _joined(lengths, np.dtype("<i8")), data, _validity(chunks))
+    except UnicodeDecodeError:
+        return False
+    starts = (np.cumsum(lengths) - lengths)[lengths > 0]
+    return not np.any(np.frombuffer(data, np.uint8)[starts] & 0xC0 == 0x80)
+
+
+def _offsets(chunk: pa.Array) -> NDArray[Any]:
+    """Where each text of a chunk, which is not empty, begins, and where the last one ends."""
+    width: np.dtype[Any] = np.dtype("<i8") if str(chunk.type) == "large_string" else np.dtype("<i4")
+    return np.frombuffer(chunk.buffers()[1], width, count=len(chunk) + 1, offset=chunk.offset * width.itemsize)
 
 
 def _validity(chunks: list[pa.Array]) -> NDArray[np.bool_] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from bisect_cache.cache.parsing import CannotParse, parsed, text
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.printable import printable
 
@@ -32,7 +33,7 @@ def external_tensors(message: Any) -> Iterator[TensorProto]:
 
 def location_of(tensor: TensorProto) -> list[str]:
     """The file that a tensor with external data names; none where it names none."""
-    return [entry.value for entry in tensor.external_data if entry.key == "location"]
+    return [text(entry.value) for entry in tensor.external_data if text(entry.key) == "location"]
 
 
 def inlined(model: bytes, beside: Callable[[str], bytes], largest: int) -> bytes:
@@ -44,14 +45,13 @@ def inlined(model: bytes, beside: Callable[[str], bytes], largest: int) -> bytes
     _refuse_beyond(largest, len(model))
     if b"location" not in model:
         return model
-    from google.protobuf.message import DecodeError, EncodeError
-    from onnx import ModelProto, TensorProto
+    from google.protobuf.message import EncodeError
+    from onnx import TensorProto
 
-    proto = ModelProto()
     files: dict[str, bytes] = {}
     size = len(model)
     try:
-        proto.ParseFromString(model)
+        proto = parsed(model)
         tensors = list(external_tensors(proto))
         for tensor in tensors:
             data = _data_of(tensor, files, beside)
@@ -61,12 +61,14 @@ def inlined(model: bytes, beside: Callable[[str], bytes], largest: int) -> bytes
             tensor.data_location = TensorProto.DEFAULT
             tensor.ClearField("external_data")
         return bytes(proto.SerializeToString()) if tensors else model
-    except (DecodeError, EncodeError, RecursionError) as error:
-        raise CannotInline("it is no ONNX model that can be parsed") from error
+    except CannotParse as error:
+        raise CannotInline(f"it is {error}") from error
+    except (EncodeError, RecursionError) as error:
+        raise CannotInline("it is no ONNX model that can be put together again") from error
 
 
 def _data_of(tensor: TensorProto, files: dict[str, bytes], beside: Callable[[str], bytes]) -> bytes:
-    said = {entry.key: entry.value for entry in tensor.external_data}
+    said = {text(entry.key): text(entry.value) for entry in tensor.external_data}
     location = said.get("location", "")
     if location not in files:
         files[location] = beside(location)

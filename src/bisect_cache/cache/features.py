@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from bisect_cache.cache.columns import UnsupportedColumn, refuse_unsupported
+from bisect_cache.cache.footer import Footer, footer_at_the_end_of
 from bisect_cache.cache.manifest import ROW_COLUMN
+from bisect_cache.cache.pages import refuse_bombs
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.files import CannotRead, open_file
+from bisect_cache.printable import printable
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
 Columns = Mapping[str, NDArray[np.float32] | list[str]]
 _ROWS_WORTH_THREADS = 100_000
 _MOST_CELLS = 400_000_000
+_MOST_ROWS = 20_000_000
+"""As many as a synthetic cache may have."""
 
 
 class BadFeatures(BisectCacheError):
@@ -65,28 +70,38 @@ def read_features(path: Path) -> pa.Table:
     import pyarrow.parquet as pq
 
     try:
-        with open_file(path) as stream, pq.ParquetFile(stream, pre_buffer=False) as file:
-            _refuse_by_size(path, file.metadata)
-            return file.read(use_threads=file.metadata.num_rows >= _ROWS_WORTH_THREADS)
+        with open_file(path) as stream:
+            footer = footer_at_the_end_of(stream)
+            _refuse_by_size(path, footer)
+            # Text stays as it is stored, each value once: few bytes can stand for a long one in any number of rows.
+            texts = refuse_bombs(stream, footer)
+            with pq.ParquetFile(
+                stream, read_dictionary=texts, pre_buffer=False, page_checksum_verification=True
+            ) as file:
+                refuse_unsupported(file.schema_arrow)
+                return file.read(use_threads=footer.rows >= _ROWS_WORTH_THREADS)
     except CannotRead as error:
         raise BadFeatures(f"{error}, or make the cache again with `bisect-cache generate`") from error
-    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+    except UnsupportedColumn as error:
+        raise BadFeatures(f"{path}: {error}") from error
+    except (pa.ArrowException, OSError, ValueError, LookupError, OverflowError, MemoryError) as error:
         raise BadFeatures(
             f"{path}: not a parquet file that can be read ({_first_line(error)}); restore it from version control, "
             f"or make the cache again with `bisect-cache generate`"
         ) from error
 
 
-def _refuse_by_size(path: Path, metadata: pq.FileMetaData) -> None:
+def _refuse_by_size(path: Path, footer: Footer) -> None:
     """A few bytes of parquet can stand for any number of rows."""
-    cells = metadata.num_rows * metadata.num_columns
-    if cells > _MOST_CELLS:
-        raise BadFeatures(
-            f"{path}: {metadata.num_rows:,} rows of {metadata.num_columns:,} columns, more than the {_MOST_CELLS:,} "
-            f"values that are read; make the cache from a sample of them"
-        )
+    rows, columns = footer.rows, footer.columns
+    for what, count, most in (("rows", rows, _MOST_ROWS), ("values", rows * columns, _MOST_CELLS)):
+        if count > most:
+            raise BadFeatures(
+                f"{path}: {rows:,} rows of {columns:,} columns, more than the {most:,} {what} that are read; make the "
+                f"cache from a sample of them"
+            )
 
 
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".")[:200] if lines else type(error).__name__
+    return printable(lines[0].rstrip(".")) if lines else type(error).__name__

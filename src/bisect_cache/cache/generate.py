@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 
 from bisect_cache import __version__
@@ -32,23 +34,33 @@ def generate(folder: Path, recipe: Recipe, progress: Progress = lambda _done, _t
     """Follow ``recipe`` and put the cache in ``folder``; its manifest is returned.
 
     The cache is built beside ``folder`` and then takes its place: whatever ends this early, the old cache is as it
-    was. What is no recipe's in the folder (a README) is kept.
+    was, at the latest when this is called again. What is no recipe's in the folder (a README) is kept.
 
-    Raises ``CannotGenerate``, ``BadSource``, ``SourceAbsent``.
+    Raises ``CannotGenerate``, ``BadJournal``, ``BadSource``, ``SourceAbsent``.
     """
-    folder = Path(os.path.realpath(folder))
-    refuse_what_is_no_place(folder)
-    made = make(recipe, Surroundings(folder, progress))
     try:
-        with stage_beside(folder) as stage:
-            manifest = _write(stage, recipe, made)
-            take_place(stage, folder)
+        folder = Path(os.path.realpath(folder))
+    except OSError as error:
+        raise CannotGenerate(f"{folder}: the current folder is gone; change to one that is there") from error
+    with _said_of(folder):
+        refuse_what_is_no_place(folder)
+    made = make(recipe, Surroundings(folder, progress))
+    with _said_of(folder), stage_beside(folder) as stage:
+        manifest = _write(stage, recipe, made)
+        take_place(stage, folder)
+    return manifest
+
+
+@contextlib.contextmanager
+def _said_of(folder: Path) -> Iterator[None]:
+    """The system's errors, said of a folder that is as it was."""
+    try:
+        yield
     except OSError as error:
         raise CannotGenerate(
             f"{folder}: cannot be written ({error.strerror or error}); what stood there is unchanged: free some space "
             f"or choose a folder you may write to"
         ) from error
-    return manifest
 
 
 def _write(stage: Path, recipe: Recipe, made: Made) -> Manifest:

@@ -11,12 +11,16 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from bisect_cache.errors import BisectCacheError
+from bisect_cache.errors import OfStrangers
 from bisect_cache.files import CannotRead, read_file
 
 MANIFEST_NAME = "bisect-cache.json"
 FEATURES_NAME = "features.parquet"
 MODELS_FOLDER = "models"
+UNDER_WAY = ".bisect-cache-"
+"""How the names of what a ``generate`` needs in a cache's folder begin: there while it runs, or after a kill."""
+JOURNAL = f"{UNDER_WAY}replacing/journal.json"
+"""There while files of a cache change places one by one, or after that was killed: the folder is no cache then."""
 TARGET_COLUMN = "mos"
 ROW_COLUMN = "row"
 KEY_COLUMN = "key"
@@ -25,21 +29,25 @@ _LARGEST_MANIFEST = 16 << 20
 
 Direction = Literal["higher-is-better", "lower-is-better"]
 Provenance = Literal["synthetic", "real"]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Count = Annotated[int, Meta(ge=0)]
-CacheFile = Annotated[str, Meta(pattern=rf"^({re.escape(FEATURES_NAME)}|{MODELS_FOLDER}/[^/\x00]+\.onnx)$")]
+CacheFile = Annotated[str, Meta(pattern=rf"^({re.escape(FEATURES_NAME)}|{MODELS_FOLDER}/[^/\x00]{{1,1000}}\.onnx)\Z")]
 """A file that a recipe makes, relative to the cache's folder: nothing else is ever replaced or removed."""
 
 
 Noise = Annotated[float, Meta(ge=0, le=1e30)]
 """A standard deviation that float32 can hold."""
-Place = Annotated[str, Meta(pattern=r"^[^\x00]+$")]
+Place = Annotated[str, Meta(pattern=r"^[^\x00]+\Z", max_length=4096)]
 """A path, relative to the cache's folder, with forward slashes."""
+Name = Annotated[str, Meta(max_length=4096)]
+"""Of a column, of a pooling, of a report."""
+Names = Annotated[tuple[Name, ...], Meta(max_length=10_000)]
+"""A hundred times as many features as libvmaf has."""
 Scale = tuple[float, float]
 """Lowest and highest value, both finite."""
 
 
-class BadManifest(BisectCacheError):
+class BadManifest(OfStrangers):
     """A manifest that is not there, cannot be read, or does not say what a manifest must say."""
 
 
@@ -69,11 +77,11 @@ class Table(Struct, frozen=True, tag_field="kind", tag="table", forbid_unknown_f
     """The recipe ``table``: a labelled feature table, parquet or CSV."""
 
     table: Place
-    target: str | None = None
+    target: Name | None = None
     """Column of the table; ``None``: the first there is of mos, dmos, target, score."""
-    content: str | None = None
+    content: Name | None = None
     """Column of the table; ``None``: the first there is of content, content_id, or none."""
-    features: tuple[str, ...] = ()
+    features: Names = ()
     """Columns of the table; empty: those of the six defaults that it has."""
     direction: Direction = "higher-is-better"
     scale: Scale | None = None
@@ -86,13 +94,13 @@ class Reports(Struct, frozen=True, tag_field="kind", tag="reports", forbid_unkno
 
     reports: Place
     labels: Place
-    key: str
+    key: Name
     """Column of the labels that names a clip; ``report_name`` turns it into the report's file name."""
-    report_name: str
-    target: str | None = None
-    content: str | None = None
-    features: tuple[str, ...] = ()
-    pool: str = "mean"
+    report_name: Name
+    target: Name | None = None
+    content: Name | None = None
+    features: Names = ()
+    pool: Name = "mean"
     """``mean``, ``harmonic_mean``, ``min`` or ``percentile:P``."""
     direction: Direction = "higher-is-better"
     scale: Scale | None = None
@@ -125,11 +133,11 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     schema: Literal["bisect-cache/manifest/1"] = "bisect-cache/manifest/1"
     provenance: Provenance
     recipe: Recipe
-    features: Annotated[tuple[str, ...], Meta(min_length=1)]
+    features: Annotated[Names, Meta(min_length=1)]
     target: Target
-    content: str | None
+    content: Name | None
     rows: Count
-    fingerprint: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+    fingerprint: Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
     notes: tuple[str, ...] = ()
     """What the recipe left out and why: dropped rows, labels without a report …"""
     source_sha256: dict[str, Sha256] = {}
@@ -156,9 +164,16 @@ def encode_manifest(manifest: Manifest) -> bytes:
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of the cache in ``folder``; ``None`` for the older layout, which has none.
 
-    Raises ``BadManifest`` when the folder is no cache at all, or when its manifest cannot be understood.
+    Raises ``BadManifest`` when the folder is no cache at all, or not just now, or when its manifest cannot be
+    understood.
     """
     path = folder / MANIFEST_NAME
+    if os.path.lexists(folder / JOURNAL):
+        raise BadManifest(
+            f"{folder}: a `bisect-cache generate` is replacing this cache, or was killed while it did; wait for it, or "
+            f"run it again, which puts the old files back first: or restore the cache from version control and remove "
+            f"{folder / JOURNAL}"
+        )
     if not os.path.lexists(path):
         _must_be_the_older_layout(folder)
         return None

@@ -20,6 +20,7 @@ from bisect_cache.cache.manifest import (
     Target,
     read_manifest,
 )
+from bisect_cache.cache.standing import standing_still
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,13 @@ def open_cache(folder: Path) -> Cache:
     """Read the cache in ``folder``.
 
     Raises ``BadManifest`` or ``BadFeatures`` when it is no cache, cannot be read, or holds nothing that a model
-    could be judged on.
+    could be judged on, ``Replaced`` when it was replaced meanwhile.
     """
+    with standing_still(folder):
+        return _opened(folder)
+
+
+def _opened(folder: Path) -> Cache:
     manifest = read_manifest(folder)
     path = folder / FEATURES_NAME
     table = read_features(path)

@@ -12,12 +12,21 @@ import errno
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bisect_cache.cache.manifest import FEATURES_NAME, MANIFEST_NAME, MODELS_FOLDER, BadManifest, read_manifest
+from bisect_cache.cache.manifest import (
+    FEATURES_NAME,
+    JOURNAL,
+    MANIFEST_NAME,
+    MODELS_FOLDER,
+    UNDER_WAY,
+    BadManifest,
+    read_manifest,
+)
+from bisect_cache.cache.replacing import is_there, put_back, replace_files
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.staging import alone, staged_folder
 
 
 class CannotGenerate(BisectCacheError):
@@ -25,20 +34,35 @@ class CannotGenerate(BisectCacheError):
 
 
 def refuse_what_is_no_place(folder: Path) -> None:
-    """Raise ``CannotGenerate`` where ``folder`` holds what a cache would replace or what it does not belong among."""
+    """Raise ``CannotGenerate`` where ``folder`` holds what a cache would replace or what it does not belong among.
+
+    What a killed ``generate`` left half replaced there is put back first.
+    """
     if folder == folder.parent:
         raise CannotGenerate(f"{folder}: is the root of the file system; name a folder for the cache")
-    if not os.path.lexists(folder):
+    if not is_there(folder):
         return
     if not folder.is_dir():
         raise CannotGenerate(f"{folder}: is a file; name a folder for the cache")
+    if is_there(folder / JOURNAL):
+        with _alone_with(folder):
+            put_back(folder)
+    _refuse(folder)
+
+
+def _refuse(folder: Path) -> None:
     ours = _ours(folder)
-    for path in sorted(folder.iterdir()):
+    for path in sorted(_in(folder)):
         if ours is None and path.is_dir():
             raise CannotGenerate(
                 f"{folder}: is no cache and holds folders of its own ({path.name}/); nothing was written: choose a new "
                 f"or an empty folder"
             )
+    if (folder / MODELS_FOLDER).is_symlink():
+        raise CannotGenerate(
+            f"{folder / MODELS_FOLDER}: is a link, and what it leads to is no part of a cache; nothing was written: "
+            f"remove it or choose another folder"
+        )
     for name in _others(folder, ours or set()):
         if name.endswith((".onnx", ".parquet")) or name == MANIFEST_NAME:
             raise CannotGenerate(
@@ -49,23 +73,35 @@ def refuse_what_is_no_place(folder: Path) -> None:
 
 @contextlib.contextmanager
 def stage_beside(folder: Path) -> Iterator[Path]:
-    """A new folder on the same file system, which is gone afterwards."""
+    """An empty folder on the same file system, which is gone afterwards, and after a kill when this is asked for again.
+
+    It is beside ``folder``; inside it where nothing may be written beside it, or another file system begins.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=f".{folder.name[:64]}.", dir=folder.parent))
-    try:
+    with staged_folder(folder / f"{UNDER_WAY.lstrip('.')}made" if _is_fixed(folder) else folder) as around:
+        stage = around / "cache"  # what is exchanged is not what is locked
+        stage.mkdir()
         stage.chmod(0o755)
         yield stage
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
 
 
 def take_place(stage: Path, folder: Path) -> None:
-    """Put the cache in ``stage`` where ``folder`` is, keeping what is somebody else's there."""
-    if not folder.exists():
-        stage.rename(folder)
-        return
+    """Put the cache in ``stage`` where ``folder`` is, keeping what is somebody else's there.
+
+    Raises ``CannotGenerate`` where something came there meanwhile that would be replaced.
+    """
+    with _alone_with(folder):
+        if not folder.exists():
+            stage.rename(folder)
+            return
+        put_back(folder)  # of one that was killed meanwhile
+        _refuse(folder)
+        _take_place_of(stage, folder)
+
+
+def _take_place_of(stage: Path, folder: Path) -> None:
     ours = _ours(folder) or set()
-    if folder == Path.cwd() or _has_folders_of_others(folder):
+    if _stands_in(folder) or _has_folders_of_others(folder):
         _replace_file_by_file(stage, folder, ours)
         return
     for name in _others(folder, ours):
@@ -73,10 +109,22 @@ def take_place(stage: Path, folder: Path) -> None:
     if not _exchange(stage, folder):
         _replace_file_by_file(stage, folder, ours)
         return
-    for name in _others(stage, ours):  # the stage is the old folder now; what came into it meanwhile is not lost
-        if not os.path.lexists(folder / name):
-            (folder / name).parent.mkdir(exist_ok=True)
-            (stage / name).rename(folder / name)
+    try:  # the stage is the old folder now; what came into it meanwhile is not lost
+        for name in _others(stage, ours):
+            if not is_there(folder / name):
+                _carry_over(stage / name, folder / name)
+    except OSError:
+        _exchange(stage, folder)
+        raise
+
+
+@contextlib.contextmanager
+def _alone_with(folder: Path) -> Iterator[None]:
+    """No other ``generate`` touches ``folder`` meanwhile, wherever that stands and whatever it may write to."""
+    with alone(folder.parent / f".{folder.name[:64]}{UNDER_WAY}lock"), contextlib.ExitStack() as inside:
+        if _is_fixed(folder):
+            inside.enter_context(alone(folder / f"{UNDER_WAY}lock"))
+        yield
 
 
 def _ours(folder: Path) -> set[str] | None:
@@ -93,15 +141,33 @@ def _ours(folder: Path) -> set[str] | None:
     return None
 
 
+def _in(folder: Path) -> list[Path]:
+    """What is in ``folder``, without what a ``generate`` needs there while it runs."""
+    return [path for path in folder.iterdir() if not path.name.startswith(UNDER_WAY)]
+
+
 def _others(folder: Path, ours: set[str]) -> list[str]:
     """The files in ``folder`` and in its ``models/`` that are somebody else's, as POSIX paths."""
-    there = [*folder.iterdir(), *(folder / MODELS_FOLDER).glob("*")]
+    there = [*_in(folder), *(folder / MODELS_FOLDER).glob("*")]
     names = [path.relative_to(folder).as_posix() for path in there if path.is_symlink() or not path.is_dir()]
     return sorted(name for name in names if name not in ours)
 
 
+def _is_fixed(folder: Path) -> bool:
+    """Whether ``folder`` is there and nothing can take its place as a whole: not what lies beside it, at least."""
+    return folder.is_dir() and (os.path.ismount(folder) or not os.access(folder.parent, os.W_OK | os.X_OK))
+
+
+def _stands_in(folder: Path) -> bool:
+    """Whether ``folder`` is the current one, or gone from under it."""
+    try:
+        return folder == Path.cwd()
+    except OSError:
+        return False
+
+
 def _has_folders_of_others(folder: Path) -> bool:
-    there = [*folder.iterdir(), *(folder / MODELS_FOLDER).glob("*")]
+    there = [*_in(folder), *(folder / MODELS_FOLDER).glob("*")]
     return any(path.is_dir() and not path.is_symlink() and path != folder / MODELS_FOLDER for path in there)
 
 
@@ -131,23 +197,8 @@ def _exchange(stage: Path, folder: Path) -> bool:
 
 
 def _replace_file_by_file(stage: Path, folder: Path, ours: set[str]) -> None:
-    """Where the folder itself must stay: somebody stands in it, it holds folders of others, it is a mount point.
-
-    Old files go into the stage and new ones take their places, the manifest last; an error or an interrupt on the
-    way puts everything back. Only a kill in these few milliseconds leaves a mixture, which ``check`` reports.
-    """
-    fresh = [path.relative_to(stage).as_posix() for path in stage.rglob("*") if not path.is_dir()]
-    fresh = [name for name in fresh if name not in _others(folder, ours)]
-    retired = Path(tempfile.mkdtemp(prefix=".old.", dir=stage))
-    moves = [(folder / name, retired / name) for name in ours if os.path.lexists(folder / name)]
-    moves += [(stage / name, folder / name) for name in sorted(fresh, key=lambda name: name == MANIFEST_NAME)]
-    done: list[tuple[Path, Path]] = []
-    try:
-        for source, to in moves:
-            to.parent.mkdir(exist_ok=True)
-            source.rename(to)
-            done.append((source, to))
-    except BaseException:
-        for source, to in reversed(done):
-            to.rename(source)
-        raise
+    """Where the folder itself must stay: somebody stands in it, it holds folders of others, it is a mount point."""
+    others = set(_others(folder, ours))
+    made = [path.relative_to(stage).as_posix() for path in stage.rglob("*") if not path.is_dir() or path.is_symlink()]
+    old = sorted(name for name in ours if is_there(folder / name))
+    replace_files(stage, folder, old, [name for name in made if name not in others])

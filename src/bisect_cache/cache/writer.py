@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+
+from bisect_cache.cache.footer import Chunk, footer_at_the_end_of
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -14,7 +17,11 @@ _ARROW_SCHEMA = b"ARROW:schema"
 
 def writer_of(metadata: pq.FileMetaData) -> tuple[str, str]:
     """Who wrote a file: the writer's name and version, and the version of pandas ('' where it left none)."""
-    return str(metadata.created_by or "unknown writer"), str(_pandas_metadata(metadata).get("pandas_version") or "")
+    try:
+        writer = str(metadata.created_by or "unknown writer")
+    except UnicodeDecodeError:
+        writer = "unknown writer"
+    return writer, str(_pandas_metadata(metadata).get("pandas_version") or "")
 
 
 def writer_here() -> tuple[str, str]:
@@ -54,7 +61,7 @@ def _visible(committed: pq.FileMetaData, regenerated: pq.FileMetaData) -> Iterat
 def _pandas_metadata(metadata: pq.FileMetaData) -> dict[str, Any]:
     try:
         decoded = json.loads((metadata.metadata or {}).get(b"pandas", b"{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return decoded if isinstance(decoded, dict) else {}
 
@@ -69,20 +76,21 @@ def _arrow_schema(metadata: pq.FileMetaData) -> bytes | None:
 
 
 def _compression(metadata: pq.FileMetaData) -> str:
-    return ", ".join(sorted({chunk.compression.lower() for chunk in _chunks(metadata)})) or "none"
+    return ", ".join(sorted({chunk.codec for chunk in _chunks(metadata)})) or "none"
 
 
-def _layout(metadata: pq.FileMetaData) -> list[tuple[int, tuple[str, ...], int]]:
-    return [(chunk.num_values, tuple(chunk.encodings), chunk.total_compressed_size) for chunk in _chunks(metadata)]
+def _layout(metadata: pq.FileMetaData) -> list[tuple[int, tuple[int, ...], int]]:
+    return [(chunk.values, chunk.encodings, chunk.packed) for chunk in _chunks(metadata)]
 
 
 def _described(metadata: pq.FileMetaData) -> str:
-    size = sum(chunk.total_compressed_size for chunk in _chunks(metadata))
+    size = sum(chunk.packed for chunk in _chunks(metadata))
     groups = metadata.num_row_groups
     return f"{groups} row group{'s' if groups != 1 else ''}, {size} bytes of pages"
 
 
-def _chunks(metadata: pq.FileMetaData) -> Iterator[pq.ColumnChunkMetaData]:
-    for group in range(metadata.num_row_groups):
-        for column in range(metadata.num_columns):
-            yield metadata.row_group(group).column(column)
+def _chunks(metadata: pq.FileMetaData) -> tuple[Chunk, ...]:
+    """Every column in every row group; the library itself is not asked, see ``footer.py``."""
+    written = io.BytesIO()
+    metadata.write_metadata_file(written)
+    return footer_at_the_end_of(written).chunks

@@ -12,7 +12,10 @@ from bisect_cache.printable import one_line, printable
 
 _LONGEST_NAME = 200
 _LONGEST_PROSE = 2000
+LONGEST_VERDICT = 8000
+"""Characters: more than any verdict of ours has, so that only a stranger's is ever cut."""
 _LONGEST_COMMAND = 4000
+"""A shell takes more, and nobody reads it."""
 _REPRODUCES = (["bisect-cache", "bisect"], ["bisect-cache", "check"])
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-!|~>$])")
 _NUMBERED = re.compile(r"^(\d+)\.(?= |$)")
@@ -41,6 +44,11 @@ def prose(text: str, longest: int = _LONGEST_PROSE) -> str:
     return _quiet(_NUMBERED.sub(r"\1\\.", _PUNCTUATION.sub(r"\\\1", shown)))
 
 
+def whole(verdict: str) -> str:
+    """A verdict as plain words: ours are never cut."""
+    return prose(verdict, LONGEST_VERDICT)
+
+
 def html(text: str) -> str:
     """``text`` inside an HTML element, where Markdown is not read: plain words, cut where it is long."""
     shown = printable(one_line(text), _LONGEST_PROSE)
@@ -58,7 +66,7 @@ def command(text: str) -> str:
     A report may come from a stranger, and people run what they copy: none that writes a file is shown.
     """
     try:
-        words = shlex.split(one_line(text)) if len(text) <= _LONGEST_COMMAND else []
+        words = [] if is_too_long(text) else shlex.split(one_line(text))
     except ValueError:
         return ""
     shown = shlex.join(words)
@@ -66,3 +74,8 @@ def command(text: str) -> str:
     if words[:2] not in _REPRODUCES or writes or len(shown) > _LONGEST_COMMAND:
         return ""
     return f"```sh\n{shown}\n```"  # a line that begins with our name ends no block, whatever backticks it holds
+
+
+def is_too_long(command: str) -> bool:
+    """Whether a command is left out for its length alone: thousands of files by name make one."""
+    return len(command) > _LONGEST_COMMAND

@@ -23,6 +23,7 @@ from bisect_cache.report.structs import BisectReport, Report, RunOutcome
 
 NIGHTS_KEPT = 30
 _LONGEST_LABEL, _LONGEST_METRIC, _COMMIT_DIGITS = 80, 20, 40
+_LAST_RUN = 10**18
 _LINE = re.compile(r"^<!-- bisect-cache night ([A-Za-z0-9+/=]{1,2000}) -->\s*$", re.MULTILINE)
 
 
@@ -36,7 +37,7 @@ class Night(Struct, frozen=True, array_like=True):
     metric: Annotated[str, Meta(max_length=_LONGEST_METRIC)] | None
     newest: float | None
     """The metric of the newest model; None where it could not be judged."""
-    run: int | None
+    run: Annotated[int, Meta(ge=0, lt=_LAST_RUN)] | None
     commit: Annotated[str, Meta(max_length=_COMMIT_DIGITS)]
 
 
@@ -62,7 +63,7 @@ def night(report: Report, occasion: Occasion, at: datetime) -> Night:
 def remembered(body: str) -> list[Night]:
     """The nights that a comment holds, oldest first; a line that cannot be read is left out."""
     nights = [found for line in _LINE.findall(body) if (found := _decoded(line)) is not None]
-    return sorted(nights, key=lambda one: one.at)
+    return sorted(nights, key=lambda one: (one.run or 0, one.at))  # a machine's clock can be wrong
 
 
 def continued(nights: Sequence[Night], tonight: Night) -> list[Night]:
@@ -94,6 +95,6 @@ def _newest(report: BisectReport) -> tuple[str | None, float | None]:
 def _decoded(line: str) -> Night | None:
     try:
         one = msgspec.json.decode(base64.b64decode(line, validate=True), type=Night)
-    except (ValueError, msgspec.MsgspecError):
+    except (ValueError, RecursionError, msgspec.MsgspecError):
         return None
     return one if one.at.tzinfo == UTC else None

@@ -6,10 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bisect_cache.judge.thresholds import BadThreshold, Threshold, parse_thresholds
+from bisect_cache.judge.thresholds import MOST_THRESHOLDS, BadThreshold, Threshold, parse_thresholds
 from bisect_cache.report.structs import BisectReport
-
-_MOST_THRESHOLDS = 100
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Limit:
 def understood(thresholds: Sequence[str]) -> list[Threshold]:
     """Those of a report's thresholds that are any: a report may come from a stranger."""
     understood: list[Threshold] = []
-    for line in thresholds[:_MOST_THRESHOLDS]:
+    for line in thresholds[:MOST_THRESHOLDS]:
         try:
             understood.extend(parse_thresholds([line]))
         except BadThreshold:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 Kind = Literal["comment", "tracking", "regression"]
 _HEAD = 8
-_RUN = re.compile(r"^<!-- bisect-cache run=(\d{1,18}) -->\s*$", re.MULTILINE)
+_RUN = re.compile(r"^<!-- bisect-cache run=([0-9]{1,18}) -->\s*$", re.MULTILINE)
 
 
 def marker(kind: Kind, key: str, of: str = "") -> str:

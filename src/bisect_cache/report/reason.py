@@ -11,6 +11,7 @@ from bisect_cache.judge.sampling import Interval, Sampling
 from bisect_cache.judge.thresholds import Threshold
 
 _CORRELATIONS = ("plcc", "srocc")
+_THRESHOLDS_TOLD = 5
 
 
 def reason(
@@ -20,7 +21,16 @@ def reason(
     sampling: Sampling | None,
 ) -> str | None:
     """What ``thresholds``, judged as ``judged`` in the same order, have against it; None where they have nothing."""
-    return "; ".join(_against(measurement, thresholds, judged, sampling)) or None
+    against = [*_against(thresholds, judged, sampling)]
+    turned = [*_negative(measurement, thresholds)] if against else []
+    return "; ".join(filter(None, (first_of(against, "; ", "threshold"), *turned))) or None
+
+
+def first_of(told: Sequence[str], between: str, thing: str) -> str:
+    """What is told of things of one kind, joined; of many, the first ones and how many more there are."""
+    rest = len(told) - _THRESHOLDS_TOLD
+    more = [f"{rest} more {thing}{'' if rest == 1 else 's'}"] if rest > 0 else []
+    return between.join([*told[:_THRESHOLDS_TOLD], *more])
 
 
 def more_rows(times: float | None, sampling: Sampling | None) -> str:
@@ -45,12 +55,7 @@ def ends(interval: Interval) -> str:
     return f"[{interval[0]:.4f}, {interval[1]:.4f}]"
 
 
-def _against(
-    measurement: Measurement,
-    thresholds: Sequence[Threshold],
-    judged: Sequence[Compared],
-    sampling: Sampling | None,
-) -> Iterator[str]:
+def _against(thresholds: Sequence[Threshold], judged: Sequence[Compared], sampling: Sampling | None) -> Iterator[str]:
     for threshold, one in zip(thresholds, judged, strict=True):
         if one.verdict == "bad":
             beside = f": {difference(threshold, one)}" if threshold.reference else ""
@@ -58,8 +63,6 @@ def _against(
         elif one.verdict == "uncertain":
             found = difference(threshold, one) if threshold.reference else _value(one)
             yield f"{one.threshold} is uncertain: {found}; {_would_tell(one, sampling)}"
-    if any(one.verdict != "good" for one in judged):
-        yield from _negative(measurement, thresholds)
 
 
 def _value(one: Compared) -> str:

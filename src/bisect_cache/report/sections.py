@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bisect_cache.printable import one_line, printable
+from bisect_cache.report.reason import first_of
 from bisect_cache.report.structs import (
     EXIT_CODES,
     CacheReport,
@@ -15,6 +17,7 @@ from bisect_cache.report.structs import (
     fit_to_show,
 )
 
+_VERDICTS_TOLD = 3
 _WORST_FIRST = (
     "regression",
     "non-monotone",
@@ -72,18 +75,20 @@ def joined(sections: Sequence[Section]) -> RunReport:
         judged_well = not EXIT_CODES[smoke.report.outcome]
         why = check.verdict if check and judged_well else whole_verdict(smoke.report)
         verdict = (
-            f"The wiring broke: the smoke test on synthetic data ({smoke.name}) failed, so what is said below of "
+            f"The wiring broke: the smoke test on synthetic data ({_called(smoke)}) failed, so what is said below of "
             f"other caches may come of the same fault. {why}"
         )
     elif EXIT_CODES[outcome]:
         others = [_failing(section) for section in sections if section is not first and has_failed(section.report)]
-        also = f" Also failed: {', '.join(others)}." if others else ""
-        verdict = f"{first.name}: {whole_verdict(first.report)}{also}"
+        also = f" Also failed: {first_of(others, ', ', 'cache')}." if others else ""
+        verdict = f"{_called(first)}: {whole_verdict(first.report)}{also}"
     else:
-        judged = [f"{section.name}: {whole_verdict(section.report)}" for section in sections if not section.smoke]
-        passed = ", ".join(section.name for section in sections if section.smoke)
+        judged = [f"{_called(section)}: {whole_verdict(section.report)}" for section in sections if not section.smoke]
+        rest = len(judged) - _VERDICTS_TOLD
+        more = [f"{rest} more {'has' if rest == 1 else 'have'} passed, each with a verdict below."] if rest > 0 else []
+        passed = first_of([_called(section) for section in sections if section.smoke], ", ", "cache")
         smoked = [f"The smoke test on synthetic data ({passed}) passed."] if passed else []
-        verdict = " ".join([*judged, *smoked])
+        verdict = " ".join([*judged[:_VERDICTS_TOLD], *more, *smoked])
     return fit_to_show(RunReport(outcome=outcome, verdict=verdict, sections=tuple(sections)))
 
 
@@ -98,4 +103,9 @@ def whole_verdict(report: CacheReport) -> str:
 
 
 def _failing(section: Section) -> str:
-    return f"{section.name} ({', '.join(outcome for outcome in all_outcomes(section.report) if EXIT_CODES[outcome])})"
+    failed = [outcome for outcome in all_outcomes(section.report) if EXIT_CODES[outcome]]
+    return f"{_called(section)} ({', '.join(failed)})"
+
+
+def _called(section: Section) -> str:
+    return printable(one_line(section.name))

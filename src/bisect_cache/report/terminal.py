@@ -30,7 +30,8 @@ _COLOURS = {
     "notice": "cyan",
 }
 _ROWS_SHOWN = 60
-_LONGEST_TEXT = 4000
+_LONGEST_TEXT, _LONGEST_CELL = 4000, 600
+"""Characters of a line, and of what stands in a table: the report has all of it."""
 _WIDE = 100
 """Columns from which there is room for intervals, and for more digits."""
 _NARROW = 60
@@ -62,15 +63,15 @@ def show_bisect(report: BisectReport, console: Console) -> None:
 
 def _about(report: BisectReport, cache: CacheFacts, timeline: TimelineFacts) -> Iterator[str]:
     contents = f", {cache.contents} contents" if cache.contents else ""
-    yield f"cache     {cache.path} ({cache.provenance}, {cache.rows} rows{contents})"
+    yield f"cache     {_cut(cache.path)} ({cache.provenance}, {cache.rows} rows{contents})"
     if cache.target:
-        yield f"target    {_cut(cache.target.name)}, {target_words(cache)}"
-    yield f"timeline  {timeline.source} ({timeline.length} models)"
+        yield f"target    {_name(cache.target.name)}, {target_words(cache)}"
+    yield f"timeline  {_cut(timeline.source)} ({timeline.length} models)"
     yield f"gate      {_cut(' and '.join(report.thresholds[:_ROWS_SHOWN]))}"
     if report.baseline:
         metrics = report.baseline.metrics
         values = [f", {metric_name(name)} {brief(metrics[name])}" for name in asked_for(report) if name in metrics]
-        yield f"baseline  {_cut(report.baseline.label)}{''.join(values)}"
+        yield f"baseline  {_name(report.baseline.label)}{''.join(values)}"
 
 
 def show_check(report: CheckReport, console: Console) -> None:
@@ -87,7 +88,7 @@ def _show_findings(report: CheckReport, console: Console) -> None:
     order = ["error", "warning", "notice"]
     for finding in sorted(report.findings, key=lambda finding: order.index(finding.severity))[:_ROWS_SHOWN]:
         severity = Text(finding.severity, _COLOURS[finding.severity])
-        table.add_row(Text(one_line(finding.file)), finding.kind, severity, Text(_cut(finding.detail)))
+        table.add_row(Text(_name(finding.file)), finding.kind, severity, Text(_cell(finding.detail)))
     console.print(table)
     if len(report.findings) > _ROWS_SHOWN:
         console.print(f"… and {len(report.findings) - _ROWS_SHOWN} more findings (all are in the report: --json FILE)")
@@ -124,14 +125,14 @@ def _show_steps(report: BisectReport, console: Console) -> None:
         first = report.first_bad is not None and entry.index == report.first_bad.index
         table.add_row(
             str(entry.index),
-            Text(one_line(entry.label), "bold" if first else ""),
+            Text(_name(entry.label), "bold" if first else ""),
             Text(entry.verdict, _COLOURS[entry.verdict]),
             *(_measured(entry, metric, layout) for metric in layout.metrics),
-            *([Text(_cut(_why(entry)))] if layout.why else []),
+            *([Text(_cell(_why(entry)))] if layout.why else []),
         )
     console.print(table)
     if not layout.why:
-        told = [(str(step.index), f"{one_line(step.label)}: {_cut(_why(step))}") for step in steps if _why(step)]
+        told = [(str(step.index), f"{_name(step.label)}: {_cell(_why(step))}") for step in steps if _why(step)]
         _show_list(told, console)
     if len(report.steps) > _ROWS_SHOWN:
         left_out = len(report.steps) - _ROWS_SHOWN
@@ -141,7 +142,7 @@ def _show_steps(report: BisectReport, console: Console) -> None:
 def _layout(steps: Sequence[Step], asked: tuple[str, ...], width: int) -> _Layout:
     """As much as there is room for: intervals first, then reasons beside their models, then every metric."""
     reasons = max((len(_why(step)) for step in steps), default=0)
-    labels = max((len(one_line(step.label)) for step in steps), default=0)
+    labels = max((len(_name(step.label)) for step in steps), default=0)
     numbers = max((len(str(step.index)) for step in steps), default=1)
     taken = numbers + max(_SHORTEST_MODEL, min(labels, width // 3)) + _VERDICT + 2 * _BETWEEN
     few, decimals = asked or METRIC_NAMES[:1], 6 if width >= _WIDE else 4
@@ -197,7 +198,9 @@ def _show_turns(report: BisectReport, console: Console) -> None:
         ]
         first = " (the first)" if turn.first else ""
         between = f"; {turn.between} between them undecided" if turn.between else ""
-        told.append((f"{turn.kind}{first}", _cut(f"{turn.before} -> {turn.after}{''.join(values)}{between}")))
+        told.append(
+            (f"{turn.kind}{first}", _cut(f"{_name(turn.before)} -> {_name(turn.after)}{''.join(values)}{between}"))
+        )
     _show_list(told, console)
     if turns.left_out:
         console.print(f"… and {turns.left_out} more turns (all are in the report: --json FILE)")
@@ -212,7 +215,7 @@ def _show_contents(report: BisectReport, console: Console) -> None:
     """Which contents got worse from one model to another."""
     shown = contents_of(report)
     for group in shown:
-        console.print(Text(_cut(f"{group.told} from {group.before} to {group.after}"), "bold"))
+        console.print(Text(f"{group.told} from {_name(group.before)} to {_name(group.after)}", "bold"))
         if group.worse:
             around = ["before", "after"] if console.width >= _NARROW else []
             table = _numbers("content", "rows", "metric", *around, "change", "p")
@@ -221,7 +224,7 @@ def _show_contents(report: BisectReport, console: Console) -> None:
                 if one.interval and console.width >= _WIDE:
                     between.append(f"  {ends(one.interval, '+')}", "dim")
                 values = [brief(one.before), brief(one.after)][: len(around)]
-                name, metric = Text(_cut(one.content)), Text(_cut(metric_name(one.metric)))
+                name, metric = Text(_name(one.content)), Text(_name(metric_name(one.metric)))
                 table.add_row(name, str(one.rows), metric, *values, between, f"{one.adjusted:.2g}")
             console.print(table)
         if group.more:
@@ -239,18 +242,18 @@ def _show_explanation(explanation: Explanation, console: Console) -> None:
     """What differs between the two models' files, then the contents and the rows that moved most."""
     console.print("from the last good model to the first bad one:", style="bold")
     for finding in explanation.findings:
-        console.print(Text(f"{finding.kind}: {_cut(finding.detail)}"))
+        console.print(Text(f"{finding.kind}: {_cell(finding.detail)}"))
     if explanation.contents:
         table = _numbers("content", "rows", "mean error before", "after", "change")
         for content in explanation.contents:
             errors = f"{content.error_before:.4g}", f"{content.error_after:.4g}", f"{content.change:+.4g}"
-            table.add_row(Text(_cut(content.content)), str(content.rows), *errors)
+            table.add_row(Text(_name(content.content)), str(content.rows), *errors)
         console.print(table)
     if explanation.rows:
         table = _numbers("content", "row", "target", "before", "after", "move")
         for row in explanation.rows:
             values = f"{row.target:.4g}", f"{row.before:.4g}", f"{row.after:.4g}", f"{row.move:+.4g}"
-            table.add_row(Text(_cut(row.content or "")), str(row.row), *values)
+            table.add_row(Text(_name(row.content or "")), str(row.row), *values)
         console.print(table)
     _notes(explanation.notes, console)
 
@@ -283,3 +286,11 @@ def _notes(notes: Sequence[str], console: Console) -> None:
 
 def _cut(text: str) -> str:
     return printable(one_line(text), _LONGEST_TEXT)
+
+
+def _name(text: str) -> str:
+    return printable(one_line(text))
+
+
+def _cell(text: str) -> str:
+    return printable(one_line(text), _LONGEST_CELL)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from bisect_cache.cache.check import Checked
 from bisect_cache.judge.sampling import Sampling
 from bisect_cache.judge.thresholds import Threshold
-from bisect_cache.report.reason import difference, ends, more_rows
+from bisect_cache.printable import printable
+from bisect_cache.report.reason import difference, ends, first_of, more_rows
 from bisect_cache.report.structs import Step
 from bisect_cache.search import Found
 
@@ -36,7 +37,7 @@ class Judged:
     @property
     def gates(self) -> str:
         """The thresholds as they are read aloud."""
-        return " and ".join(map(str, self.thresholds))
+        return first_of([str(threshold) for threshold in self.thresholds], " and ", "threshold")
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -68,7 +69,7 @@ def check_sentence(checked: Checked) -> str:
     if checked.outcome == "drift":
         failing = [finding for finding in checked.findings if finding.severity != "notice"]
         kinds = ", ".join(dict.fromkeys(finding.kind for finding in failing))
-        files = _listed(list(dict.fromkeys(finding.file for finding in failing)))
+        files = _listed([printable(name) for name in dict.fromkeys(finding.file for finding in failing)])
         return f"The cache has drifted: {_count(len(failing), 'finding')} ({kinds}) in {files}."
     if checked.outcome == "writer-drift":
         return "The data is what it was; only bytes differ, by the doing of the writer (writer drift)."
@@ -116,7 +117,7 @@ def _beside(judged: Judged, bad: Step) -> str:
         for threshold, one in zip(judged.thresholds, bad.thresholds, strict=False)
         if threshold.reference and one.verdict == "bad"
     ]
-    return f" ({'; '.join(told)})" if told else ""
+    return f" ({first_of(told, '; ', 'threshold')})" if told else ""
 
 
 def _within_chance(judged: Judged, bad: Step) -> str:

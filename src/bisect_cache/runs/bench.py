@@ -11,6 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from bisect_cache.cache.manifest import read_manifest
+from bisect_cache.cache.standing import standing_still
 from bisect_cache.runs.request import BisectRequest, shown
 from bisect_cache.timeline.interface import BadTimeline, Checkpoint, Timeline
 from bisect_cache.timeline.spec import open_timeline
@@ -40,10 +41,11 @@ class Bench:
 def at_work(request: BisectRequest) -> Iterator[Bench]:
     """Everything ready, and every process ended afterwards.
 
-    Raises ``BisectCacheError``: no cache, no timeline, no worker, a metric that the target does not allow.
+    Raises ``BisectCacheError``: no cache, no timeline, no worker, a metric that the target does not allow; at the end,
+    a cache that was replaced meanwhile.
     """
     # The worker imports ONNX Runtime while this process imports pyarrow and reads the cache.
-    with Worker(request.limits) as worker:
+    with Worker(request.limits) as worker, standing_still(request.folder):
         read_manifest(request.folder)  # what is no cache is said before anything else
         timeline = _timeline(request)
         from bisect_cache.cache.opened import open_cache

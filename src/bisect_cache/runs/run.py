@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from bisect_cache.cache.check import Checked
     from bisect_cache.cache.recipes.interface import Progress
     from bisect_cache.report.structs import BisectReport, CacheFacts, CheckReport, Explanation
+
+
+_ENOUGH_ROWS = 100_000
+"""From which what a larger cache can tell is known as well."""
 
 
 class BadRequest(BisectCacheError):
@@ -72,6 +77,8 @@ def run_check(request: CheckRequest, progress: Progress = lambda _done, _total: 
 
 def _resolution(folder: Path) -> tuple[int | None, dict[str, float]]:
     """How many contents a cache has, and what it can tell from chance; nothing where no model can be judged on it."""
+    import numpy as np
+
     from bisect_cache.cache.opened import open_cache
     from bisect_cache.judge.choices import Resampling
     from bisect_cache.judge.detecting import detectable_without_models
@@ -81,9 +88,17 @@ def _resolution(folder: Path) -> tuple[int | None, dict[str, float]]:
         cache = open_cache(folder)
     except BisectCacheError:
         return None, {}
+    features, target, contents = cache.features, cache.target, cache.contents
+    if cache.rows > _ENOUGH_ROWS:
+        some = np.sort(np.random.default_rng(0).choice(cache.rows, _ENOUGH_ROWS, replace=False, shuffle=False))
+        features, target = features[some], target[some]
+        contents = None if contents is None else np.unique(contents[some], return_inverse=True)[1]
     # Half a width is known to a few per cent by then, which is as much as anybody reads from it.
-    measuring = Measuring(cache.target, cache.target_is, cache.contents, resampling=Resampling(resamples=500))
-    return cache.content_count, dict(detectable_without_models(cache.features, measuring))
+    measuring = Measuring(target, cache.target_is, contents, resampling=Resampling(resamples=500))
+    found = detectable_without_models(features, measuring)
+    # Of independent rows, an error falls with the square root of how many there are; that of contents stays.
+    narrower = math.sqrt(target.size / cache.rows) if contents is None else 1.0
+    return cache.content_count, {metric: float(f"{drop * narrower:.4g}") for metric, drop in found.items()}
 
 
 def broken_bisect(error: Exception, request: BisectRequest) -> BisectReport:

@@ -19,6 +19,8 @@ from bisect_cache.timeline.interface import BadTimeline, Checkpoint, Timeline
 from bisect_cache.timeline.labels import shortest_tails, some_of, stem_and_suffix, told_apart
 
 MODELS_OF_A_FOLDER = "*.onnx"
+_MOST_PARTS = 200
+"""Of a glob: folders on the way to its files."""
 
 
 def open_files(patterns: Sequence[str], source: str) -> Timeline:
@@ -96,7 +98,9 @@ def _each_once(paths: Sequence[str]) -> tuple[list[_File], list[str]]:
 
 def names_a_file(pattern: str) -> bool:
     """Whether a path or a glob names anything that is there."""
-    return _mode(pattern) is not None or next(_matches(pattern), None) is not None
+    if _mode(pattern) is not None:
+        return True
+    return pattern.count("/") <= _MOST_PARTS and next(_matches(pattern), None) is not None
 
 
 def _files_named_by(pattern: str) -> list[str]:
@@ -105,6 +109,8 @@ def _files_named_by(pattern: str) -> list[str]:
         return [pattern]
     if mode is None and not _is_glob(pattern):
         raise BadTimeline(f"{printable(pattern)!r} does not exist; correct the path. {_what_is_there(pattern)}")
+    if pattern.count("/") > _MOST_PARTS:
+        raise BadTimeline(f"{printable(pattern)!r} goes through more than {_MOST_PARTS} folders; shorten the pattern")
     if mode is not None:
         pattern = f"{pattern.rstrip('/')}/{MODELS_OF_A_FOLDER}"
     if found := list(_matches(pattern)):
@@ -151,7 +157,7 @@ def _below(folder: str, parts: Sequence[str]) -> Iterator[str]:
         match = re.compile(fnmatch.translate(head)).match
         for entry in _entries(folder):
             if match(entry.name) and (head.startswith(".") or not entry.name.startswith(".")):
-                is_folder = entry.is_dir()
+                is_folder = _is_folder(entry)
                 if rest and is_folder:
                     yield from _below(f"{folder}{entry.name}/", rest)
                 elif not rest and not is_folder:
@@ -160,6 +166,14 @@ def _below(folder: str, parts: Sequence[str]) -> Iterator[str]:
         yield from _below(f"{folder}{head}/", rest)
     elif (mode := _mode(folder + head)) is not None and not S_ISDIR(mode):
         yield folder + head
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, links followed; a link that leads nowhere is read like a file, and says so then."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _folders_in(folder: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bisect_cache.files import LONGEST_PLACE, CannotRead, read_file
 from bisect_cache.printable import printable
-from bisect_cache.timeline.interface import ModelFiles
+from bisect_cache.timeline.interface import LARGEST_MODEL, ModelFiles
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class FolderModel(ModelFiles):
     def model(self) -> bytes:
         """The model's bytes. Raises ``CannotRead`` with what to do about it."""
         shown = _shown(self.path)
-        return read_file(self._true_path(self.path, shown), shown)
+        return read_file(self._true_path(self.path, shown), shown, LARGEST_MODEL)
 
     def beside(self, location: str) -> bytes:
         """The bytes of ``location``, relative to the model's own folder.
@@ -38,12 +38,19 @@ class FolderModel(ModelFiles):
             raise CannotRead(f"{shown} leaves the model's own folder through a link; put the file itself there")
         return read_file(target, shown)
 
+    def leads_out(self) -> bool:
+        """Whether the model lies outside the folders of which one must hold it, links followed."""
+        return bool(self.within) and not self._is_within(self.path.resolve())
+
+    def _is_within(self, target: Path) -> bool:
+        return any(target.is_relative_to(_resolved(folder, _shown(folder))) for folder in self.within)
+
     def _true_path(self, path: Path, shown: str) -> Path:
         """``path`` as it is, or resolved when it must lie within given folders."""
         if not self.within:
             return path
         target = _resolved(path, shown)
-        if not any(target.is_relative_to(_resolved(folder, shown)) for folder in self.within):
+        if not self._is_within(target):
             raise CannotRead(
                 f"{shown} leads out of the registry's folder and of the current folder; put the model in one of them"
             )

@@ -61,8 +61,10 @@ def _files(entry: Entry, folder: Path) -> ModelFiles:
 
 
 def _is_there(files: ModelFiles) -> bool:
-    """False for a file that is not there; a refused one has its own note."""
+    """False for a file that is not there; of a refused one, or one elsewhere, nobody is told whether it is."""
+    if not isinstance(files, FolderModel):
+        return True
     try:
-        return not isinstance(files, FolderModel) or bool(files.path.stat())
-    except (OSError, ValueError):
+        return (".." in files.path.parts and files.leads_out()) or bool(files.path.stat())
+    except (OSError, RuntimeError, ValueError):
         return False

@@ -21,6 +21,8 @@ LISTS = ("models", "checkpoints", "entries", "timeline")
 """Keys under which a registry keeps its entries."""
 
 DATES = ("added", "date", "released")
+MOST_ENTRIES = 100_000
+"""As many models as a synthetic cache may have; each takes a thousand times the bytes that it can have in a file."""
 TOLD = (*DATES, "version", "commit")
 """Fields of an entry that people want to see beside its label."""
 
@@ -74,8 +76,9 @@ def _first(fields: Mapping[str, object], keys: Sequence[str]) -> object:
 def lay_out(document: object, query: Query, shown: str) -> Layout:
     """The entries of a registry that the query asks for.
 
-    Raises ``BadTimeline``, naming ``shown``, when no entries can be found in the data, when the query names a
-    field that no entry has, when nothing is left, and for a sidecar outside its model's folder.
+    Raises ``BadTimeline``, naming ``shown``, when no entries can be found in the data, or more than
+    ``MOST_ENTRIES``, when the query names a field that no entry has, when nothing is left, and for a sidecar outside
+    its model's folder.
     """
     found = _collection(document, query, shown)
     raws = [_raw(place, key, item, query) for place, key, item in found]
@@ -102,7 +105,7 @@ _Found = list[tuple[str, str | None, object]]
 
 def _collection(document: object, query: Query, shown: str) -> _Found:
     if isinstance(document, list):
-        return _items(document)
+        return _items(document, shown)
     if not isinstance(document, dict):
         raise BadTimeline(f"{shown}: holds no entries; write a list of entries with name and file")
     if query.list_key is not None:
@@ -112,11 +115,11 @@ def _collection(document: object, query: Query, shown: str) -> _Found:
                 f"{shown}: holds no list or mapping under {printable(query.list_key)!r}; "
                 f"list-key= can name one of: {some_of(_nested(document)) or 'none'}"
             )
-        return _items(inner)
+        return _items(inner, shown)
     keys = _keys_with_entries(document, query, shown)
     if len(keys) > 1:
         raise BadTimeline(f"{shown}: entries may be under {some_of(keys)}; say which with list-key=")
-    return _items(document[keys[0]] if keys else document)
+    return _items(document[keys[0]] if keys else document, shown)
 
 
 def _keys_with_entries(document: dict[str, object], query: Query, shown: str) -> list[str]:
@@ -163,7 +166,10 @@ def _names_models(collection: object) -> bool:
     return bool(values) and all(isinstance(value, str) and value.lower().endswith(".onnx") for value in values)
 
 
-def _items(collection: list[object] | dict[str, object]) -> _Found:
+def _items(collection: list[object] | dict[str, object], shown: str) -> _Found:
+    count = len(collection)
+    if count > MOST_ENTRIES:
+        raise BadTimeline(f"{shown}: holds {count:,} entries; at most {MOST_ENTRIES:,} are read: split the file")
     if isinstance(collection, list):
         return [(str(index), None, item) for index, item in enumerate(collection)]
     return [(key, key, item) for key, item in collection.items()]

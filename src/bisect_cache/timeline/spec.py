@@ -36,6 +36,8 @@ SOURCES: Mapping[str, Opener] = {
 
 
 _OF_HISTORY = frozenset({"git-log", "tags"})
+_LONGEST_SPEC = 4096
+"""Characters: no path has more, and a pattern takes a time that grows faster than it does."""
 
 
 def open_timeline(specs: Sequence[str]) -> Timeline:
@@ -66,6 +68,8 @@ def spread(specs: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 
 
 def _kind_and_rest(spec: str) -> tuple[str, str]:
+    if len(spec) > _LONGEST_SPEC:
+        raise BadTimeline(f"{printable(spec)}: has {len(spec):,} characters; a SPEC has at most {_LONGEST_SPEC:,}")
     kind, colon, rest = spec.partition(":")
     if colon and kind in SOURCES:
         return kind, rest

@@ -218,7 +218,7 @@ class Worker:
             raise self._lost("the worker process sent what is no message")
         try:
             head = _HEADS.decode(self._read(head_length, deadline))
-        except msgspec.DecodeError as error:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise self._lost("the worker process sent what is no message") from error
         return head, self._read(body_length, deadline)
 

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import requests
 from github import Auth, Github, GithubException
+from github.Issue import Issue
+from github.IssueComment import IssueComment
 from github.NamedUser import NamedUser
 from github.Organization import Organization
 from github.Repository import Repository
@@ -26,6 +28,7 @@ from bisect_cache.errors import BisectCacheError
 from bisect_cache.printable import one_line, printable
 
 T = TypeVar("T")
+Listed = TypeVar("Listed", Issue, IssueComment)
 _SECONDS_TO_ANSWER = 20
 WRITES_APART = 1.0
 """Seconds between writes, as GitHub asks for."""
@@ -33,6 +36,11 @@ _ACTIONS_BOT = "github-actions[bot]"
 _NOT_FOR_THIS_TOKEN = frozenset({200, 400, 403, 404, 405, 422})
 """Answers that say that one way of asking is not open: GraphQL answers 200 with errors in it."""
 _PIECE = 1 << 16
+_PER_PAGE = 100
+
+
+class NoList(Exception):
+    """The server answered with something else than the list that was asked for."""
 
 
 class CannotPost(BisectCacheError):
@@ -61,6 +69,7 @@ class Api:
     ) -> None:
         self._sleep = sleep
         self._waited = 0.0
+        self._writes_apart, self._next_write = writes_apart, 0.0
         self._place, self._token = place, token
         self._github = Github(
             auth=Auth.Token(token),
@@ -68,9 +77,9 @@ class Api:
             user_agent=f"bisect-cache/{__version__}",
             timeout=_SECONDS_TO_ANSWER,
             retry=None,  # by ``ask`` and ``create``, which know what may be asked twice
-            per_page=100,
+            per_page=_PER_PAGE,
             seconds_between_requests=0,
-            seconds_between_writes=writes_apart,
+            seconds_between_writes=0,  # by ``_pace``: PyGithub goes by a clock that can be set back by hours
             lazy=True,
         )
 
@@ -98,11 +107,30 @@ class Api:
 
         return self._patiently(doing, attempted, needs)
 
+    def all_of(self, kind: type[Listed], path: str, **asked: str) -> list[Listed]:
+        """All pages of the list at ``path`` of the repository. Raises what PyGithub raises.
+
+        PyGithub's own lists take an answer that is none for an empty one, and what is missed is made again.
+        """
+        requester = self._github.requester
+        url: str | None = f"{self.repository.url}/{path}"
+        parameters: dict[str, Any] = {"per_page": _PER_PAGE, **asked}
+        found: list[Listed] = []
+        while url:
+            headers, page = requester.requestJsonAndCheck("GET", url, parameters=parameters)
+            if not isinstance(page, list) or not all(isinstance(one, dict) for one in page):
+                raise NoList
+            found += [kind(requester, headers, one, completed=True) for one in page]
+            links = requests.utils.parse_header_links(headers.get("link", ""))
+            url, parameters = next((link["url"] for link in links if link.get("rel") == "next"), None), {}
+        return found
+
     def write(self, method: str, path: str, **fields: object) -> dict[str, Any]:
         """Send ``fields`` to ``path`` of the repository; what the server made of them.
 
         Raises ``CannotPost`` where it answers without doing it, as one that has moved does; and what PyGithub raises.
         """
+        self._pace()
         url = f"{self.repository.url}/{path}"
         _headers, made = self._github.requester.requestJsonAndCheck(method, url, input=fields)
         if not isinstance(made, dict) or not isinstance(made.get("id"), int):
@@ -111,6 +139,11 @@ class Api:
                 f"run again under its new name"
             )
         return made
+
+    def delete(self, comment: IssueComment) -> None:
+        """Delete a comment. Raises what PyGithub raises."""
+        self._pace()
+        comment.delete()
 
     @cached_property
     def me(self) -> str:
@@ -161,6 +194,12 @@ class Api:
 
     def _user(self) -> str:
         return self._github.get_user().login
+
+    def _pace(self) -> None:
+        """Wait until the next write may come."""
+        if (early := self._next_write - time.monotonic()) > 0:
+            self._sleep(early)
+        self._next_write = time.monotonic() + self._writes_apart
 
     def _patiently(self, doing: str, request: Callable[[int], T], needs: str = "") -> T:
         attempt = 0

@@ -139,7 +139,7 @@ def _labelled(api: Api, label: str) -> list[Issue]:
 
     The label is looked for again: a server that has moved the repository lists every issue.
     """
-    listed = api.repository.get_issues(state="all", labels=[label], sort="created", direction="asc")
+    listed = api.all_of(Issue, "issues", state="all", labels=label, sort="created", direction="asc")
     return [issue for issue in listed if label in {known.name for known in issue.labels} and issue.pull_request is None]
 
 

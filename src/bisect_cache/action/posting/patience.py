@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 from github import GithubException
 from requests import exceptions
@@ -24,7 +25,7 @@ _DROPPED = (exceptions.ConnectionError, exceptions.Timeout, exceptions.ChunkedEn
 def pause_before_next(error: Exception, attempt: int, now: float | None = None) -> float | None:
     """Seconds to wait after ``error`` at ``attempt`` (from 0) before asking again; None where that is of no use.
 
-    ``now`` is the time in seconds since 1970, by the clock that a rate limit's end is given in.
+    ``now`` is the time in seconds since 1970, by the clock that a rate limit's end is given in; None is the server's.
     """
     backoff = float(2**attempt)
     if isinstance(error, _DROPPED):
@@ -70,7 +71,15 @@ def _until_reset(headers: Mapping[str, str], now: float | None) -> float | None:
     try:
         if headers.get("x-ratelimit-remaining") != "0":
             return None
-        until = float(headers["x-ratelimit-reset"]) - (time.time() if now is None else now) + 1
+        until = float(headers["x-ratelimit-reset"]) - (_server_time(headers) if now is None else now) + 1
     except (KeyError, ValueError):
         return None
     return until if math.isfinite(until) else None
+
+
+def _server_time(headers: Mapping[str, str]) -> float:
+    """What the clock of the server says, where it says so; a machine's own can be wrong by hours."""
+    try:
+        return parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return time.time()

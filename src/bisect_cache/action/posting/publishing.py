@@ -21,8 +21,10 @@ from bisect_cache.report.structs import Report, decode_report
 READS_RUNS = "actions: read"
 LARGEST_ARTIFACT = 16 << 20
 """Bytes of an artifact, compressed."""
-LARGEST_MEMBER = 8 << 20
-"""Bytes of a stranger's report: 10,000 models and more."""
+LARGEST_MEMBER = 16 << 20
+"""Bytes of a stranger's report: 10,000 models and more, each with all its values and intervals."""
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What artifacts are made with; others may ask for a dictionary of any size."""
 
 
 class NoReport(BisectCacheError):
@@ -93,7 +95,7 @@ def report_of(api: Api, run: int, artifact: str, member: str) -> Report:
             f"read: upload the report alone"
         )
     data = api.download(doing, f"actions/artifacts/{newest.id}/zip", LARGEST_ARTIFACT, READS_RUNS)
-    return decode_report(_member(data, member, artifact), f"{member} in the artifact {printable(artifact)}")
+    return decode_report(unpacked(data, member, artifact), f"{member} in the artifact {printable(artifact)}")
 
 
 def _completed(api: Api, run: int) -> WorkflowRun:
@@ -101,10 +103,15 @@ def _completed(api: Api, run: int) -> WorkflowRun:
     return api.repository.get_workflow_run(run).complete()
 
 
-def _member(data: bytes, member: str, artifact: str) -> bytes:
+def unpacked(data: bytes, member: str, artifact: str) -> bytes:
+    """One member of an archive, held in memory alone: no name in it is ever a path. Raises ``NoReport``."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(member) as stream:
-            read = stream.read(LARGEST_MEMBER + 1)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            found = archive.getinfo(member)
+            if found.compress_type not in _COMPRESSIONS:
+                raise zipfile.BadZipFile("compressed in a way that artifacts are not")
+            with archive.open(found) as stream:
+                read = stream.read(LARGEST_MEMBER + 1)
     except KeyError as error:
         raise NoReport(
             f"the artifact {printable(artifact)} holds no {printable(member)}; upload the report alone, and name it "

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from github.Issue import Issue
 from github.IssueComment import IssueComment
 
 from bisect_cache.action.posting.api import Api, CannotPost
@@ -31,10 +30,9 @@ def refresh(api: Api, number: int, mark: str, write: Write, *, run: int | None, 
     where there is none, one is made if ``create``; where two jobs that began at the same moment made two, one is kept,
     with what both remember. Raises ``CannotPost``.
     """
-    issue = api.repository.get_issue(number)
-    found = api.ask(f"reading the comments of #{number}", lambda: _ours(api, issue, mark), needs)
+    found = api.ask(f"reading the comments of #{number}", lambda: _ours(api, number, mark), needs)
     if not found:
-        return _create(api, issue, mark, write(""), needs) if create else Posted("not wanted")
+        return _create(api, number, mark, write(""), needs) if create else Posted("not wanted")
     if run is not None and max(run_of(comment.body) for comment in found) > run:
         return Posted("newer", found[0].html_url)
     first, *repeated = found
@@ -48,29 +46,28 @@ def refresh(api: Api, number: int, mark: str, write: Write, *, run: int | None, 
     return Posted("unchanged" if unchanged and not repeated else "edited", first.html_url)
 
 
-def _create(api: Api, issue: Issue, mark: str, body: str, needs: str) -> Posted:
+def _create(api: Api, number: int, mark: str, body: str, needs: str) -> Posted:
     def already_there() -> str | None:
-        return next((comment.html_url for comment in _ours(api, issue, mark)), None)
+        return next((comment.html_url for comment in _ours(api, number, mark)), None)
 
     def make() -> str:
-        return str(api.write("POST", f"issues/{issue.number}/comments", body=body).get("html_url", ""))
+        return str(api.write("POST", f"issues/{number}/comments", body=body).get("html_url", ""))
 
-    return Posted("created", api.create(f"writing the comment on #{issue.number}", already_there, make, needs))
+    return Posted("created", api.create(f"writing the comment on #{number}", already_there, make, needs))
 
 
 def _delete(api: Api, comment: IssueComment, number: int, needs: str) -> None:
     try:
-        api.ask(f"deleting a second comment on #{number}", comment.delete, needs)
+        api.ask(f"deleting a second comment on #{number}", lambda: api.delete(comment), needs)
     except CannotPost as refused:
         if refused.status not in {404, 410}:  # it is gone
             raise
 
 
-def _ours(api: Api, issue: Issue, mark: str) -> list[IssueComment]:
+def _ours(api: Api, number: int, mark: str) -> list[IssueComment]:
     """Our comments with this marker, oldest first, over all pages."""
-    return [
-        comment for comment in issue.get_comments() if is_marked(comment.body or "", mark) and api.is_me(comment.user)
-    ]
+    comments = api.all_of(IssueComment, f"issues/{number}/comments")
+    return [comment for comment in comments if is_marked(comment.body or "", mark) and api.is_me(comment.user)]
 
 
 def _same(old: str, new: str) -> bool:

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bisect_cache.cache.manifest import Recipe
-from bisect_cache.errors import BisectCacheError
+from bisect_cache.errors import OfStrangers
 
 
-class BadSource(BisectCacheError):
+class BadSource(OfStrangers):
     """A recipe's source that is there and cannot be used: what was found, in which file, what to do next."""
 
 
-class SourceAbsent(BisectCacheError):
+class SourceAbsent(OfStrangers):
     """A recipe's source that is not there."""
 
 

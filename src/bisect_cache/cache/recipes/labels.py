@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
 import json
 import math
 import stat
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bisect_cache.cache.footer import footer_at_the_end_of
+from bisect_cache.cache.pages import refuse_bombs
 from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent
+from bisect_cache.files import LARGEST_FILE, CannotRead, open_file
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -33,8 +38,17 @@ Values = NDArray[np.float64] | Sequence[object]
 _TARGETS = ("mos", "dmos", "target", "score")
 _CONTENTS = ("content", "content_id")
 _MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none"})
-_LARGEST_JSON = 256 << 20
-_MOST_ROWS = 100_000_000
+_LARGEST_CSV = 128 << 20
+_LARGEST_JSON = 64 << 20
+"""Bytes; what is read takes some twenty times as many, and a million labelled clips are fewer."""
+_MOST_ROWS = 20_000_000
+_MOST_VALUES = 400_000_000
+"""Of a parquet file: a few of its bytes can stand for any number of rows."""
+_LONGEST_NAME = 4096
+_MOST_CHARACTERS = 1 << 30
+"""Of all names in a column: a few bytes of parquet can stand for one long name in any number of rows."""
+_MOST_DIGITS = 1000
+"""Of a whole number in JSON; Python reads few more, and no score and no name has them."""
 
 _T = TypeVar("_T")
 
@@ -82,7 +96,7 @@ def target_column(table: LabelledTable, wanted: str | None) -> str:
     """
     found = _first(table, (wanted,) if wanted is not None else _TARGETS)
     if found is None:
-        asked = repr(wanted) if wanted is not None else f"one of {', '.join(_TARGETS)}"
+        asked = _quoted(wanted) if wanted is not None else f"one of {', '.join(_TARGETS)}"
         raise BadSource(
             f"{table.path}: has no target column {asked}; its columns are {listed(table.columns, 40)}: name the one "
             f"with the scores with --target"
@@ -98,8 +112,8 @@ def content_column(table: LabelledTable, wanted: str | None) -> str | None:
     found = _first(table, (wanted,) if wanted is not None else _CONTENTS)
     if found is None and wanted is not None:
         raise BadSource(
-            f"{table.path}: has no content column {wanted!r}; its columns are {listed(table.columns, 40)}: name one of "
-            f"them with --content, or leave --content out"
+            f"{table.path}: has no content column {_quoted(wanted)}; its columns are {listed(table.columns, 40)}: name "
+            f"one of them with --content, or leave --content out"
         )
     return found
 
@@ -109,8 +123,8 @@ def key_column(table: LabelledTable, wanted: str) -> str:
     found = _first(table, (wanted,))
     if found is None:
         raise BadSource(
-            f"{table.path}: has no key column {wanted!r}; its columns are {listed(table.columns, 40)}: name the one "
-            f"that identifies a clip with --key"
+            f"{table.path}: has no key column {_quoted(wanted)}; its columns are {listed(table.columns, 40)}: name the "
+            f"one that identifies a clip with --key"
         )
     return found
 
@@ -130,7 +144,12 @@ def texts(table: LabelledTable, column: str, values: Values) -> list[str | None]
 
     Raises ``BadSource`` with the rows and values that are neither text nor a number.
     """
-    return _converted(table, column, values.tolist() if isinstance(values, np.ndarray) else values, _text, "names")
+    names = _converted(table, column, values.tolist() if isinstance(values, np.ndarray) else values, _text, "names")
+    if sum(len(name) for name in names if name is not None) > _MOST_CHARACTERS:
+        raise BadSource(
+            f"{table.path}: column {_quoted(column)} holds more than {_MOST_CHARACTERS:,} characters; shorten its names"
+        )
+    return names
 
 
 def repeated(names: Iterable[str]) -> list[str]:
@@ -158,7 +177,8 @@ def _first(table: LabelledTable, candidates: Iterable[str]) -> str | None:
         alike = [column for column in table.columns if column.strip().casefold() == folded]
         if len(alike) > 1:
             raise BadSource(
-                f"{table.path}: columns {listed(alike)} could all be {candidate!r}; say which with its exact name"
+                f"{table.path}: columns {listed(alike)} could all be {_quoted(candidate)}; say which with its exact "
+                f"name"
             )
         if alike:
             return alike[0]
@@ -179,8 +199,8 @@ def _converted(
         shown = ", ".join(f"row {row} {_quoted(value)}" for row, value in wrong[:10])
         more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
         raise BadSource(
-            f"{table.path}: column {column!r} must hold {kind} and does not in {len(wrong)} of {len(values)} rows "
-            f"(counted from 0): {shown}{more}; repair the values or choose another column"
+            f"{table.path}: column {_quoted(column)} must hold {kind} and does not in {len(wrong)} of {len(values)} "
+            f"rows (counted from 0): {shown}{more}; repair the values or choose another column"
         )
     return converted
 
@@ -206,6 +226,8 @@ def _number(value: object) -> float:
 def _text(value: object) -> str | None:
     if isinstance(value, str):
         value.encode()  # a lone surrogate out of JSON cannot be written; UnicodeEncodeError is a ValueError
+        if len(value) > _LONGEST_NAME:
+            raise ValueError("longer than any name")
         return value if value.strip() else None
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
@@ -235,39 +257,73 @@ def _expect_file(path: Path) -> None:
 def _open_parquet(path: Path) -> LabelledTable:
     with _parquet(path) as file:
         columns = tuple(file.schema_arrow.names)
+        texts = frozenset(field.name for field in file.schema_arrow if _is_text(field.type))
         rows = file.metadata.num_rows
     if rows > _MOST_ROWS:
-        raise BadSource(f"{path}: has {rows} rows, more than the {_MOST_ROWS} a cache can hold; take a sample of them")
-    return LabelledTable(path, columns, lambda names: _parquet_columns(path, names))
+        raise BadSource(
+            f"{path}: has {rows:,} rows, more than the {_MOST_ROWS:,} a cache can hold; take a sample of them"
+        )
+    return LabelledTable(path, columns, lambda names: _parquet_columns(path, names, texts))
 
 
-def _parquet_columns(path: Path, names: Sequence[str]) -> dict[str, Values]:
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _parquet_columns(path: Path, names: Sequence[str], texts: Container[str]) -> dict[str, Values]:
     import pyarrow as pa
 
     values: dict[str, Values] = {}
-    with _parquet(path) as file:
+    with _parquet(path, names, dictionaries=[name for name in names if name in texts]) as file:
+        cells = file.metadata.num_rows * len(names)
+        if cells > _MOST_VALUES:
+            raise BadSource(
+                f"{path}: has {cells:,} values in the columns wanted, more than the {_MOST_VALUES:,} that are "
+                f"read; take a sample of its rows"
+            )
         table = file.read(columns=list(names))
         for name in names:
             column = table.column(name)
             if pa.types.is_floating(column.type):
                 values[name] = column.cast(pa.float64()).to_numpy()
+            elif pa.types.is_dictionary(column.type):
+                values[name] = [value for chunk in column.chunks for value in _spelled_out(chunk)]
             else:
                 values[name] = column.to_pylist()
     return values
 
 
+def _spelled_out(chunk: Any) -> list[object]:
+    """The values of a dictionary's array; rows of one value share it."""
+    known = chunk.dictionary.to_pylist()
+    return [None if place is None else known[place] for place in chunk.indices.to_pylist()]
+
+
 @contextlib.contextmanager
-def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
+def _parquet(path: Path, columns: Sequence[str] = (), dictionaries: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """A file of which ``columns`` can be read: none of them becomes larger than it may.
+
+    Texts of the columns in ``dictionaries`` are read as what they are in the file: each value once.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
-            yield file
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        what_next = "decrypt it first" if "crypt" in reason.lower() else "it may be cut short: write or fetch it again"
-        raise BadSource(f"{path}: cannot be read as parquet ({reason}); {what_next}") from error
+        with _opened(path, LARGEST_FILE) as stream:
+            stored_once = refuse_bombs(stream, footer_at_the_end_of(stream), columns)
+            with pq.ParquetFile(
+                stream,
+                read_dictionary=[name for name in dictionaries if name in stored_once],
+                pre_buffer=False,
+                page_checksum_verification=True,
+            ) as file:
+                yield file
+    except (pa.ArrowException, OSError, ValueError, ArithmeticError, LookupError, MemoryError) as error:
+        why = str(error).partition("\n")[0][:200]
+        what_next = "decrypt it first" if "crypt" in why.lower() else "it may be cut short: write or fetch it again"
+        raise BadSource(f"{path}: cannot be read as parquet ({why}); {what_next}") from error
 
 
 # CSV
@@ -286,7 +342,8 @@ def _open_csv(path: Path) -> LabelledTable:
 
 
 def _csv_columns(path: Path, header: list[str], names: Sequence[str]) -> dict[str, Values]:
-    places = [header.index(name) for name in names]
+    numbered = {name: place for place, name in enumerate(header)}
+    places = [numbered[name] for name in names]
     columns: list[list[object]] = [[] for _ in names]
     rows = _csv_rows(path)
     next(rows, None)
@@ -304,7 +361,7 @@ def _csv_columns(path: Path, header: list[str], names: Sequence[str]) -> dict[st
 def _csv_rows(path: Path) -> Generator[tuple[int, list[str]], None, None]:
     """(number of its last line, values) of each row that is not blank, the header first."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
+        with io.TextIOWrapper(_opened(path, _LARGEST_CSV), encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
             try:
                 for row in reader:
@@ -346,9 +403,8 @@ def _objects(path: Path, decoded: object, key: str) -> list[dict[str, object]]:
 
 def _decoded(path: Path) -> object:
     try:
-        if path.stat().st_size > _LARGEST_JSON:
-            raise BadSource(f"{path}: is larger than {_LARGEST_JSON >> 20} MiB; save the table as parquet")
-        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_repeats)
+        with io.TextIOWrapper(_opened(path, _LARGEST_JSON), encoding="utf-8-sig") as stream:
+            return json.load(stream, object_pairs_hook=_without_repeats, parse_int=_whole)
     except UnicodeDecodeError as error:
         raise _not_utf8(path, error) from error
     except (ValueError, RecursionError) as error:
@@ -357,11 +413,33 @@ def _decoded(path: Path) -> object:
         raise _unreadable(path, error) from error
 
 
+def _whole(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits):,} digits stands in it")
+    return int(digits)
+
+
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    twice = repeated(name for name, _ in pairs)
-    if twice:
-        raise ValueError(f"names stand twice in one object: {listed(twice)}")
-    return dict(pairs)
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError(f"names stand twice in one object: {listed(repeated(name for name, _ in pairs))}")
+    return made
+
+
+def _opened(path: Path, largest: int) -> BufferedReader:
+    try:
+        return open_file(path, largest=largest)
+    except CannotRead as error:
+        raise BadSource(
+            f"{error}, or save the table as parquet" if _is_larger(path, largest) else str(error)
+        ) from error
+
+
+def _is_larger(path: Path, largest: int) -> bool:
+    try:
+        return path.stat().st_size > largest
+    except OSError:
+        return False
 
 
 def _not_utf8(path: Path, error: UnicodeDecodeError) -> BadSource:

@@ -94,7 +94,8 @@ def pooling_named(text: str) -> Pooling:
     match = re.fullmatch(r"percentile:([0-9]{1,3}(?:\.[0-9]{1,12})?)", text)
     if match is None or Fraction(match[1]) > 100:
         raise BadSource(
-            f"pooling {text!r} is not known; --pool takes {', '.join(_POOLINGS)} and percentile:P with P from 0 to 100"
+            f"pooling {text[:80]!r} is not known; --pool takes {', '.join(_POOLINGS)} and percentile:P with P from 0 "
+            f"to 100"
         )
     rank = Fraction(match[1]) / 100
     return lambda values: percentile(values, rank)

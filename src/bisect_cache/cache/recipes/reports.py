@@ -42,7 +42,7 @@ from bisect_cache.cache.recipes.libvmaf import (
     values_of,
 )
 from bisect_cache.cache.recipes.rows import RowsAsRead, check_features, complete_rows
-from bisect_cache.files import sha256_of_file
+from bisect_cache.files import CannotRead, read_file, sha256_of_file
 
 
 def make_reports(recipe: Reports, surroundings: Surroundings) -> Made:
@@ -109,13 +109,13 @@ def _read_labels(labels: LabelledTable, recipe: Reports) -> _Clips:
     content = content_column(labels, recipe.content)
     if target in {key, content}:
         raise BadSource(
-            f"{labels.path}: column {target!r} cannot be the target and the key or content too; choose with --target, "
-            f"--key and --content"
+            f"{labels.path}: column {listed([target])} cannot be the target and the key or content too; choose with "
+            f"--target, --key and --content"
         )
     if content == KEY_COLUMN != key:
         raise BadSource(
-            f"{labels.path}: the content column is called '{KEY_COLUMN}', which in the cache holds the column {key!r}; "
-            f"rename one of them"
+            f"{labels.path}: the content column is called '{KEY_COLUMN}', which in the cache holds the column "
+            f"{listed([key])}; rename one of them"
         )
     template = parse_template(recipe.report_name, labels.columns)
     fields = [name for _, name in template if name is not None and name not in _OF_KEY]
@@ -125,8 +125,8 @@ def _read_labels(labels: LabelledTable, recipe: Reports) -> _Clips:
     twice = repeated(keys)
     if twice:
         raise BadSource(
-            f"{labels.path}: {len(twice)} keys of column {key!r} stand more than once: {listed(twice)}; leave one "
-            f"row for each clip, or choose another --key"
+            f"{labels.path}: {len(twice)} keys of column {listed([key])} stand more than once: {listed(twice)}; leave "
+            f"one row for each clip, or choose another --key"
         )
     others = {name: _without_gaps(labels, name, texts(labels, name, values[name])) for name in fields}
     return _Clips(
@@ -147,8 +147,8 @@ def _without_gaps(labels: LabelledTable, column: str, values: Sequence[str | Non
     gaps = [row for row, value in enumerate(values) if value is None]
     if gaps:
         raise BadSource(
-            f"{labels.path}: column {column!r}, which leads to the reports, is blank in rows {listed(gaps)}; rows are "
-            f"counted from 0: fill it in or remove the rows"
+            f"{labels.path}: column {listed([column])}, which leads to the reports, is blank in rows {listed(gaps)}; "
+            f"rows are counted from 0: fill it in or remove the rows"
         )
     return [value for value in values if value is not None]
 
@@ -186,7 +186,9 @@ def parse_template(template: str, columns: Sequence[str]) -> Template:
 
 def _bad_template(template: str, why: str, allowed: Iterable[str]) -> BadSource:
     fields = listed((f"{{{name}}}" for name in allowed), 40)
-    return BadSource(f"--report-name {template!r}: {why}; it can have {fields}, with nothing more inside the braces")
+    return BadSource(
+        f"--report-name {listed([template])}: {why}; it can have {fields}, with nothing more inside the braces"
+    )
 
 
 def report_name(template: Template, key: str, others: Mapping[str, str]) -> str:
@@ -343,12 +345,10 @@ def _measure(paths: Sequence[Path], features: Sequence[str], pooling: Pooling, p
 
 def _read_report(path: Path) -> Report:
     try:
-        with path.open("rb") as stream:
-            data = stream.read(LARGEST_REPORT + 1)
-    except OSError as error:
-        raise BadSource(f"{path}: cannot be read ({error.strerror or error}); correct its permissions") from error
-    name = str(path)
-    return parse_report(data, name if name.isprintable() else repr(name))
+        data = read_file(path, largest=LARGEST_REPORT)
+    except CannotRead as error:
+        raise BadSource(str(error)) from error
+    return parse_report(data, str(path))
 
 
 def _check_measured(measured: _Measured, folder: Path, *, asked_for: bool) -> None:
@@ -369,5 +369,9 @@ def _notes_on_mixtures(measured: _Measured) -> list[str]:
     return notes
 
 
+_MOST_COUNTED = 10
+
+
 def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{name[:40]!r} in {count}" for name, count in sorted(counts.items()))
+    shown = ", ".join(f"{name[:40]!r} in {count}" for name, count in sorted(counts.items())[:_MOST_COUNTED])
+    return shown + (f" and {len(counts) - _MOST_COUNTED} more" if len(counts) > _MOST_COUNTED else "")

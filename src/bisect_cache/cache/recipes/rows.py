@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from bisect_cache.cache.recipes.interface import BadSource
 from bisect_cache.cache.recipes.labels import listed, repeated
 
 _FEWEST_ROWS = 3
+_MOST_FEATURES = 10_000
+"""A hundred times what libvmaf has."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,12 @@ def complete_rows(rows: RowsAsRead, *, scale: tuple[float, float] | None, drop_i
 
 
 def check_features(source: Path, features: Sequence[str]) -> None:
-    """Raises ``BadSource`` when a feature is asked for twice or has a name that the cache needs itself."""
+    """Raises ``BadSource`` when a feature is asked for twice or has a name that the cache needs itself.
+
+    And where more are asked for than any cache has.
+    """
+    if len(features) > _MOST_FEATURES:
+        raise BadSource(f"{source}: {len(features):,} features are asked for; name at most {_MOST_FEATURES:,} of them")
     twice = repeated(features)
     if twice:
         raise BadSource(f"{source}: features are asked for more than once: {listed(twice)}; name each once")
@@ -99,8 +106,7 @@ def _as_float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
 def _says_incomplete(rows: RowsAsRead, gaps: Mapping[str, NDArray[np.bool_]], incomplete: NDArray[np.bool_]) -> str:
     where = np.flatnonzero(incomplete)
     shown = [
-        f"{_named(rows, row)} ({', '.join(name for name, gap in gaps.items() if gap[row])})"
-        for row in where[:10].tolist()
+        f"{_named(rows, row)} ({_some(name for name, gap in gaps.items() if gap[row])})" for row in where[:10].tolist()
     ]
     return (
         f"{rows.source}: {where.size} of {incomplete.size} rows are incomplete, with a value missing or infinite: "
@@ -120,7 +126,7 @@ def _check_scores(
         if outside.size:
             shown = [f"{_named(rows, row)} has {rows.scores[row]:g}" for row in outside[:10].tolist()]
             raise BadSource(
-                f"{rows.source}: {outside.size} values of {rows.target!r} lie outside of its scale {low:g} to "
+                f"{rows.source}: {outside.size} values of {listed([rows.target])} lie outside of its scale {low:g} to "
                 f"{high:g}: {_first_ten(shown, outside.size)}; rows are counted from 0. Correct them or the scale"
             )
     kept = scores[keep]
@@ -132,14 +138,20 @@ def _check_scores(
         )
     if (kept == kept[0]).all():
         raise BadSource(
-            f"{rows.source}: {rows.target!r} is {kept[0]:g} in all {kept.size} rows, and nothing correlates with a "
-            f"constant; choose another column with --target"
+            f"{rows.source}: {listed([rows.target])} is {kept[0]:g} in all {kept.size} rows, and nothing correlates "
+            f"with a constant; choose another column with --target"
         )
 
 
 def _named(rows: RowsAsRead, row: int) -> str:
     number = rows.numbers[row] if rows.numbers else row
     return f"row {number} {listed([rows.called[row]])}" if rows.called else f"row {number}"
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first of a row's gaps."""
+    shown = [name[:80] for name in names]
+    return ", ".join(shown[:10]) + (f" and {len(shown) - 10} more" if len(shown) > 10 else "")
 
 
 def _first_ten(shown: Sequence[str], count: int) -> str:

@@ -56,7 +56,8 @@ def make_table(recipe: Table, surroundings: Surroundings) -> Made:
 def _feature_columns(table: LabelledTable, wanted: Sequence[str]) -> dict[str, str]:
     """The table's column of each feature: of those asked for, or of the default ones that it has."""
     check_features(table.path, wanted)
-    found = {feature: spelling_in(table.columns, feature) for feature in wanted or DEFAULT_FEATURES}
+    columns = frozenset(table.columns)
+    found = {feature: spelling_in(columns, feature) for feature in wanted or DEFAULT_FEATURES}
     absent = [feature for feature, column in found.items() if column is None]
     features = {feature: column for feature, column in found.items() if column is not None}
     if not features or (wanted and absent):

@@ -11,6 +11,8 @@ import pygit2
 from bisect_cache.printable import one_line, printable
 
 _LONGEST_NAME, _LONGEST_SUBJECT, _LONGEST_PATH = 80, 120, 400
+_LONGEST_LOOKED_AT = 1000
+"""Characters of an author's name, of which the first few are shown."""
 _PULL = re.compile(r"^Merge pull request #([0-9]{1,9})\b|\(#([0-9]{1,9})\)$")
 _ADDRESS = re.compile(r"<?([^\s<>@]+)@[^\s<>@]+>?")
 _ID_DIGITS = 9
@@ -39,7 +41,8 @@ def origin_of(commit: pygit2.Commit, path: str, tags: Sequence[str] = ()) -> dic
 
 def author_of(commit: pygit2.Commit) -> str:
     """The author's name; of one who gave an address for a name, what stands before the ``@``."""
-    return _ADDRESS.sub(r"\1", one_line(commit.author.name)) or "unknown"
+    # Cut first: where no address follows, each letter is looked at once more for each before it.
+    return _ADDRESS.sub(r"\1", one_line(commit.author.name[:_LONGEST_LOOKED_AT])) or "unknown"
 
 
 def subject_of(commit: pygit2.Commit) -> str:
