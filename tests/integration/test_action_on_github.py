@@ -310,7 +310,7 @@ def test_an_archive_without_the_member_is_a_broken_wiring(server: FakeApi, works
 def test_a_bomb_is_not_unpacked(server: FakeApi, workspace: Path) -> None:
     ran = on_workflow_run(server, workspace, left_by_a_fork(server, b"[" + b" " * (80 << 20), conclusion="failure"))
     assert ran.code == 2
-    assert "in the artifact has more than 8,388,608 bytes" in ran.report["verdict"]
+    assert "in the artifact has more than 16,777,216 bytes" in ran.report["verdict"]
 
 
 def fork_with_an_old_green_comment(server: FakeApi, workspace: Path, **fields) -> int:

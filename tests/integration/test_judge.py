@@ -232,6 +232,12 @@ def test_a_model_whose_worker_was_killed_once_is_judged_all_the_same(cache: Cach
     assert measurement.metrics["plcc"] == pytest.approx(expected_plcc(cache), abs=1e-6)
 
 
+def test_a_worker_that_is_killed_while_it_starts_is_started_again(cache: Cache, tmp_path: Path) -> None:
+    with Worker(Limits()) as worker:
+        worker._process.kill()
+        assert is_good(judged(judge_of(worker, cache), linear(), tmp_path))
+
+
 def test_a_checkpoint_that_cannot_be_read_is_untestable(shared: Judge) -> None:
     class Gone:
         def model(self) -> bytes:

@@ -44,10 +44,10 @@ def refuse_what_is_no_place(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise CannotGenerate(f"{folder}: is a file; name a folder for the cache")
-    if is_there(folder / JOURNAL):
-        with _alone_with(folder):
+    with _alone_with(folder):  # what another one is just replacing is neither old nor new
+        if is_there(folder / JOURNAL):
             put_back(folder)
-    _refuse(folder)
+        _refuse(folder)
 
 
 def _refuse(folder: Path) -> None:

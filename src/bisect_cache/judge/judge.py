@@ -55,8 +55,7 @@ class Judge:
         self._ports = ports
         self._abandoned = False
         self._reading = reading or threading.Lock()
-        self.hello = worker.hello()
-        worker.give(self._features, self._matrix)
+        self.hello = worker.ready(self._features, self._matrix)
 
     def measure(self, checkpoint: Checkpoint) -> Measurement:
         """Measure one checkpoint; whatever is wrong with it becomes its fault.
@@ -129,8 +128,7 @@ class Judge:
     ) -> tuple[Predictions | Untestable, bytearray]:
         if not self._worker.alive:
             self._worker.restart()
-            self._worker.hello()
-            self._worker.give(self._features, self._matrix)
+            self._worker.ready(self._features, self._matrix)
         model = Model(self._ports.input, self._ports.output, names)
         room = LARGEST_FILE
 

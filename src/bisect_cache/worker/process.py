@@ -130,6 +130,24 @@ class Worker:
         """To its standard input, from its standard output, from its standard error."""
         return [pipe for pipe in (self._process.stdin, self._process.stdout, self._process.stderr) if pipe]
 
+    def ready(self, features: Features, matrix: memoryview) -> Hello:
+        """Wait until it is there and has the matrix that every model is fed from; started anew, once, where it died.
+
+        Raises ``CannotStart`` with what it printed, or that it did not take the features.
+        """
+        try:
+            return self._given(features, matrix)
+        except CannotStart as error:
+            if not (isinstance(error.__cause__, Lost) and error.__cause__.died):
+                raise
+            self.restart()
+            return self._given(features, matrix)
+
+    def _given(self, features: Features, matrix: memoryview) -> Hello:
+        hello = self.hello()
+        self.give(features, matrix)
+        return hello
+
     def hello(self) -> Hello:
         """Wait until it is ready. Raises ``CannotStart`` with what it printed."""
         try:
