@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from making import SIX, cache_at, linear, save, table_cache_at
 
-from bisect_cache.cache import features
 from bisect_cache.cache.check import Checked, check
 from bisect_cache.cache.generate import generate
 from bisect_cache.cache.manifest import BadManifest, Reports, Table
+from bisect_cache.cache.parquet import features
+from bisect_cache.cache.parquet.writer import causes
 from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent
-from bisect_cache.cache.writer import causes
 from bisect_cache.files import sha256_of_file
 from bisect_cache.runs.request import EMBEDDED
 

@@ -17,12 +17,12 @@ from making import SIX, cache_at, table_cache_at
 
 from bisect_cache.cache import generate as generating
 from bisect_cache.cache import placing
-from bisect_cache.cache.columns import canonical_columns
-from bisect_cache.cache.features import BadFeatures, as_table, read_features, write_features
 from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.generate import generate
 from bisect_cache.cache.manifest import BadManifest, Synthetic, Table, Target, read_manifest
 from bisect_cache.cache.opened import open_cache
+from bisect_cache.cache.parquet.columns import canonical_columns
+from bisect_cache.cache.parquet.features import BadFeatures, as_table, read_features, write_features
 from bisect_cache.cache.placing import CannotGenerate
 from bisect_cache.cache.recipes.interface import BadSource
 from bisect_cache.files import sha256_of_file

@@ -24,7 +24,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bisect_cache.cache.generate import generate
 from bisect_cache.cache.manifest import Table
-from bisect_cache.cache.model_drift import compare_models
+from bisect_cache.cache.models.model_drift import compare_models
 from bisect_cache.cache.opened import open_cache
 from bisect_cache.cache.recipes.synthetic import linear_model
 from bisect_cache.judge.choices import Resampling

@@ -23,13 +23,13 @@ from making import SIX, cache_at
 from mutating import bytewise
 from mutating_parquet import Parquet, Thrift, decoded, encoded, mutated_parquet
 
-from bisect_cache.cache import pages
 from bisect_cache.cache.check import check
-from bisect_cache.cache.columns import Numbers, UnsupportedColumn, canonical_columns
-from bisect_cache.cache.features import BadFeatures, read_features
-from bisect_cache.cache.footer import footer_at_the_end_of
 from bisect_cache.cache.opened import open_cache
-from bisect_cache.cache.pages import refuse_bombs
+from bisect_cache.cache.parquet import pages
+from bisect_cache.cache.parquet.columns import Numbers, UnsupportedColumn, canonical_columns
+from bisect_cache.cache.parquet.features import BadFeatures, read_features
+from bisect_cache.cache.parquet.footer import footer_at_the_end_of
+from bisect_cache.cache.parquet.pages import refuse_bombs
 from bisect_cache.cache.recipes.interface import BadSource
 from bisect_cache.cache.recipes.labels import open_table
 from bisect_cache.errors import BisectCacheError
@@ -395,8 +395,8 @@ _READING = """
 import json, sys, time
 from pathlib import Path
 import pyarrow.parquet
-from bisect_cache.cache.columns import UnsupportedColumn, canonical_columns
-from bisect_cache.cache.features import BadFeatures, read_features
+from bisect_cache.cache.parquet.columns import UnsupportedColumn, canonical_columns
+from bisect_cache.cache.parquet.features import BadFeatures, read_features
 
 def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from bisect_cache.cache.columns import canonical_columns
 from bisect_cache.cache.drift import Finding, compare_columns, outcome_of
+from bisect_cache.cache.parquet.columns import canonical_columns
 
 BASE = {"a": np.arange(5, dtype=np.float32), "b": np.linspace(0, 1, 5), "c": ["x", "y", "z", "x", "y"]}
 

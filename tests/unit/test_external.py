@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from making import linear, model, with_external_data
 from onnx import TensorProto, helper
 
-from bisect_cache.cache.external_data import external_tensors, location_of
+from bisect_cache.cache.models.external_data import external_tensors, location_of
 from bisect_cache.worker.external import external_locations
 
 

@@ -5,7 +5,7 @@ import pytest
 from making import linear, with_external_data
 from onnx import numpy_helper
 
-from bisect_cache.cache.external_data import CannotInline, inlined
+from bisect_cache.cache.models.external_data import CannotInline, inlined
 
 MADE = linear((1, 2, 3, 4, 5, 6))
 

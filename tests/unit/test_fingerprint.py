@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bisect_cache.cache.columns import UnsupportedColumn, canonical_columns
-from bisect_cache.cache.features import as_table
 from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.manifest import Synthetic
+from bisect_cache.cache.parquet.columns import UnsupportedColumn, canonical_columns
+from bisect_cache.cache.parquet.features import as_table
 from bisect_cache.cache.recipes.synthetic import make_synthetic
 
 TABLE = pa.table(

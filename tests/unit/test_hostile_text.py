@@ -33,9 +33,9 @@ from bisect_cache.action.event import read_event
 from bisect_cache.action.inputs import BadInput, read_inputs
 from bisect_cache.action.posting.publishing import NoReport, unpacked
 from bisect_cache.cache.claims import Committed, claims_on_data, without_regeneration
-from bisect_cache.cache.columns import canonical_columns
-from bisect_cache.cache.features import read_features
 from bisect_cache.cache.manifest import MANIFEST_NAME, BadManifest, Reports, Table, read_manifest
+from bisect_cache.cache.parquet.columns import canonical_columns
+from bisect_cache.cache.parquet.features import read_features
 from bisect_cache.cache.recipes import make
 from bisect_cache.cache.recipes.interface import BadSource, Made, Surroundings
 from bisect_cache.cache.recipes.labels import open_table, texts

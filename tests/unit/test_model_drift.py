@@ -9,7 +9,7 @@ from making import linear
 from onnx import helper, numpy_helper
 
 from bisect_cache.cache.manifest import Synthetic
-from bisect_cache.cache.model_drift import compare_models
+from bisect_cache.cache.models.model_drift import compare_models
 from bisect_cache.cache.recipes.synthetic import linear_model, make_synthetic
 
 BASE = linear_model(np.full(6, 1 / 6, np.float32))

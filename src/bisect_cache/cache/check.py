@@ -11,9 +11,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from bisect_cache.cache.claims import RESTORE, Committed, claims_on_bytes, claims_on_data, without_regeneration
-from bisect_cache.cache.columns import UnsupportedColumn, canonical_columns
 from bisect_cache.cache.drift import CheckOutcome, Finding, compare_columns, outcome_of
-from bisect_cache.cache.features import BadFeatures, as_table, read_features, write_features
 from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.manifest import (
     FEATURES_NAME,
@@ -25,11 +23,13 @@ from bisect_cache.cache.manifest import (
     Table,
     read_manifest,
 )
-from bisect_cache.cache.model_drift import compare_models
+from bisect_cache.cache.models.model_drift import compare_models
+from bisect_cache.cache.parquet.columns import UnsupportedColumn, canonical_columns
+from bisect_cache.cache.parquet.features import BadFeatures, as_table, read_features, write_features
+from bisect_cache.cache.parquet.writer import causes, writer_here, writer_of
 from bisect_cache.cache.recipes import make
 from bisect_cache.cache.recipes.interface import Made, Progress, SourceAbsent, Surroundings
 from bisect_cache.cache.standing import standing_still
-from bisect_cache.cache.writer import causes, writer_here, writer_of
 from bisect_cache.files import CannotRead, read_file
 
 _LARGEST_SYNTHETIC = 64 << 20

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bisect_cache.cache.columns import Column
 from bisect_cache.cache.drift import Finding
 from bisect_cache.cache.manifest import (
     FEATURES_NAME,
@@ -17,6 +16,7 @@ from bisect_cache.cache.manifest import (
     Manifest,
     Reports,
 )
+from bisect_cache.cache.parquet.columns import Column
 from bisect_cache.cache.recipes.interface import Made
 from bisect_cache.files import sha256_of, sha256_of_file
 from bisect_cache.printable import printable

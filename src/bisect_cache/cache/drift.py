@@ -9,8 +9,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from bisect_cache.cache.columns import Column, Numbers, Strings
 from bisect_cache.cache.manifest import FEATURES_NAME
+from bisect_cache.cache.parquet.columns import Column, Numbers, Strings
 
 Kind = Literal[
     "writer",

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from bisect_cache.cache.columns import Column, Strings
+from bisect_cache.cache.parquet.columns import Column, Strings
 
 
 def fingerprint(columns: Mapping[str, Column]) -> str:

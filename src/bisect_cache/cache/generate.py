@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bisect_cache import __version__
-from bisect_cache.cache.columns import canonical_columns
-from bisect_cache.cache.features import as_table, write_features
 from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.manifest import (
     FEATURES_NAME,
@@ -22,6 +20,8 @@ from bisect_cache.cache.manifest import (
     provenance_of,
     target_of,
 )
+from bisect_cache.cache.parquet.columns import canonical_columns
+from bisect_cache.cache.parquet.features import as_table, write_features
 from bisect_cache.cache.placing import CannotGenerate, refuse_what_is_no_place, stage_beside, take_place
 from bisect_cache.cache.recipes import make
 from bisect_cache.cache.recipes.interface import Made, Progress, Surroundings

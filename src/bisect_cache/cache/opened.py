@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bisect_cache.cache.columns import Column, Numbers, Strings, UnsupportedColumn, canonical_columns
-from bisect_cache.cache.features import BadFeatures, read_features
 from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.manifest import (
     DEFAULT_FEATURES,
@@ -20,6 +18,8 @@ from bisect_cache.cache.manifest import (
     Target,
     read_manifest,
 )
+from bisect_cache.cache.parquet.columns import Column, Numbers, Strings, UnsupportedColumn, canonical_columns
+from bisect_cache.cache.parquet.features import BadFeatures, read_features
 from bisect_cache.cache.standing import standing_still
 
 

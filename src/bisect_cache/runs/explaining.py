@@ -8,8 +8,8 @@ from math import isfinite
 from msgspec.structs import replace
 
 from bisect_cache.cache.drift import Finding
-from bisect_cache.cache.external_data import CannotInline, inlined
-from bisect_cache.cache.model_drift import Sides, compare_models
+from bisect_cache.cache.models.external_data import CannotInline, inlined
+from bisect_cache.cache.models.model_drift import Sides, compare_models
 from bisect_cache.cache.opened import Cache
 from bisect_cache.files import CannotRead
 from bisect_cache.judge.judge import CannotScore, Judge

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bisect_cache.cache.footer import footer_at_the_end_of
-from bisect_cache.cache.pages import refuse_bombs
+from bisect_cache.cache.parquet.footer import footer_at_the_end_of
+from bisect_cache.cache.parquet.pages import refuse_bombs
 from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent
 from bisect_cache.files import LARGEST_FILE, CannotRead, open_file
 

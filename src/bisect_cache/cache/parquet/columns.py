@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bisect_cache.cache.pages import MOST_TEXT
+from bisect_cache.cache.parquet.pages import MOST_TEXT
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.printable import printable
 

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from bisect_cache.cache.drift import Finding, Kind, Severity, largest_difference
-from bisect_cache.cache.parsing import CannotParse, parsed, text
+from bisect_cache.cache.models.parsing import CannotParse, parsed, text
 from bisect_cache.printable import printable
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from bisect_cache.cache.columns import UnsupportedColumn, refuse_unsupported
-from bisect_cache.cache.footer import Footer, footer_at_the_end_of
 from bisect_cache.cache.manifest import ROW_COLUMN
-from bisect_cache.cache.pages import refuse_bombs
+from bisect_cache.cache.parquet.columns import UnsupportedColumn, refuse_unsupported
+from bisect_cache.cache.parquet.footer import Footer, footer_at_the_end_of
+from bisect_cache.cache.parquet.pages import refuse_bombs
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.files import CannotRead, open_file
 from bisect_cache.printable import printable

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from io import SEEK_END
 from typing import BinaryIO
 
-from bisect_cache.cache.footer import TEXT, Chunk, Footer
-from bisect_cache.cache.thrift import INT32, Cursor, Ends, Malformed, read_struct
+from bisect_cache.cache.parquet.footer import TEXT, Chunk, Footer
+from bisect_cache.cache.parquet.thrift import INT32, Cursor, Ends, Malformed, read_struct
 from bisect_cache.printable import printable
 
 MOST_TEXT = 1 << 30

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from bisect_cache.cache.parsing import CannotParse, parsed, text
+from bisect_cache.cache.models.parsing import CannotParse, parsed, text
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.printable import printable
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from bisect_cache.cache.footer import Chunk, footer_at_the_end_of
+from bisect_cache.cache.parquet.footer import Chunk, footer_at_the_end_of
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from io import SEEK_END
 from typing import Any, BinaryIO
 
-from bisect_cache.cache.thrift import BINARY, INT32, INT64, Cursor, Ends, Malformed, read_struct
+from bisect_cache.cache.parquet.thrift import BINARY, INT32, INT64, Cursor, Ends, Malformed, read_struct
 
 TEXT = 6
 """``BYTE_ARRAY``, the physical type of text."""
