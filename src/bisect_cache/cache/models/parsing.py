@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.protobuf import NoProtocolBuffer, fields
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -17,15 +18,10 @@ if TYPE_CHECKING:
 _MOST_FIELDS = 200_000
 _MOST_VALUES = 16_000_000
 """Numbers that stand one by one, and not as raw data: each becomes an object when they are compared."""
-_VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 
 
 class CannotParse(BisectCacheError):
     """Why a model is not taken apart."""
-
-
-class _NoProtocolBuffer(Exception):
-    """Bytes that cannot be followed."""
 
 
 def parsed(model: bytes) -> ModelProto:
@@ -37,7 +33,7 @@ def parsed(model: bytes) -> ModelProto:
     try:
         _refuse_bombs(model, ModelProto.DESCRIPTOR)
         proto.ParseFromString(model)
-    except (DecodeError, RecursionError, _NoProtocolBuffer) as error:
+    except (DecodeError, RecursionError, NoProtocolBuffer) as error:
         raise CannotParse("no ONNX model that can be parsed") from error
     if not proto.HasField("graph"):
         raise CannotParse("no ONNX model that can be parsed: it has no graph")
@@ -53,18 +49,14 @@ def _refuse_bombs(model: bytes, descriptor: Any) -> None:
         kind, message = waiting.pop()
         if kind.full_name not in known:
             known[kind.full_name] = _fields_of(kind)
-        fields = known[kind.full_name]
-        at = 0
-        while at < len(message):
-            tag, at = _varint(message, at)
-            start, at = _behind(message, at, tag & 7)
+        for number, value in fields(message):
             count += 1
-            if tag & 7 == _BYTES:
-                inner, width = fields.get(tag >> 3, (None, 0))
+            if isinstance(value, memoryview):
+                inner, width = known[kind.full_name].get(number, (None, 0))
                 if width:
-                    values += (at - start) // width
+                    values += len(value) // width
                 if inner is not None:
-                    waiting.append((inner, message[start:at]))
+                    waiting.append((inner, value))
             if count > _MOST_FIELDS or values > _MOST_VALUES:
                 raise CannotParse("an ONNX model of more parts than are compared")
 
@@ -78,34 +70,6 @@ def _width(field: Any) -> int:
     if field.type in {field.TYPE_STRING, field.TYPE_BYTES, field.TYPE_MESSAGE}:
         return 0
     return {field.TYPE_FLOAT: 4, field.TYPE_DOUBLE: 8}.get(field.type, 1)
-
-
-def _behind(message: memoryview, at: int, wire: int) -> tuple[int, int]:
-    """Where the content of a field of this wire type begins, and where the next field does."""
-    if wire == _VARINT:
-        return at, _varint(message, at)[1]
-    if wire == _BYTES:
-        length, at = _varint(message, at)
-    elif wire in {_EIGHT_BYTES, _FOUR_BYTES}:
-        length = 8 if wire == _EIGHT_BYTES else 4
-    else:
-        raise _NoProtocolBuffer
-    if length > len(message) - at:
-        raise _NoProtocolBuffer
-    return at, at + length
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for place in range(10):
-        if at >= len(message):
-            break
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << 7 * place
-        if byte < 0x80:
-            return value & 0xFFFFFFFFFFFFFFFF, at
-    raise _NoProtocolBuffer
 
 
 def text(value: Any) -> str:
