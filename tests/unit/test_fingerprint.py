@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.manifest import Synthetic
-from bisect_cache.cache.parquet.columns import UnsupportedColumn, canonical_columns
+from bisect_cache.cache.parquet.columns import Strings, UnsupportedColumn, canonical_columns
 from bisect_cache.cache.parquet.features import as_table
 from bisect_cache.cache.recipes.synthetic import make_synthetic
 
@@ -107,3 +107,30 @@ def test_text_that_is_not_utf_8_is_named(missing: bool) -> None:
     array = pa.Array.from_buffers(pa.string(), 3, values.buffers())
     with pytest.raises(UnsupportedColumn, match="'key' holds text that is not UTF-8"):
         canonical_columns(pa.table({"key": array}))
+
+
+@given(
+    texts=st.lists(st.none() | st.text(max_size=6), max_size=30),
+    wide=st.booleans(),
+    cut=st.integers(0, 10),
+    places=st.sampled_from(["int8", "int32", "uint16", "int64"]),
+)
+def test_text_in_a_dictionary_is_spelled_out_as_the_library_does_it(
+    texts: list[str | None], wide: bool, cut: int, places: str
+) -> None:
+    plain = pa.array(texts, pa.large_string() if wide else pa.string())
+    encoded = plain.dictionary_encode()
+    encoded = pa.DictionaryArray.from_arrays(encoded.indices.cast(places), encoded.dictionary).slice(cut)
+    by_hand = canonical_columns(pa.table({"text": encoded}))["text"]
+    by_the_library = canonical_columns(pa.table({"text": encoded.dictionary_decode()}))["text"]
+    assert isinstance(by_hand, Strings)
+    assert isinstance(by_the_library, Strings)
+    assert by_hand.texts() == by_the_library.texts() == texts[cut:]
+    assert of(pa.table({"text": encoded})) == of(pa.table({"text": plain.slice(cut)}))
+
+
+@pytest.mark.parametrize("places", [[0, 2], [-1], [0, -128]])
+def test_a_place_that_a_dictionary_does_not_have_is_damage(places: list[int]) -> None:
+    odd = pa.DictionaryArray.from_arrays(pa.array(places, pa.int8()), pa.array(["a", "b"]), safe=False)
+    with pytest.raises(UnsupportedColumn, match="column 'text' is damaged"):
+        canonical_columns(pa.table({"text": odd}))

@@ -35,6 +35,7 @@ _NUMBERS: dict[str, np.dtype[Any]] = {
     "float": np.dtype("<f4"),
     "double": np.dtype("<f8"),
 }
+_FEW_ROWS = 100_000
 _TEXTS = frozenset({"string", "large_string"})
 _NAMES = {"halffloat": "float16", "float": "float32", "double": "float64", "large_string": "string"}
 
@@ -129,9 +130,30 @@ def _spelled_out(name: str, chunks: list[pa.Array]) -> list[pa.Array]:
             f"column '{printable(name)}' holds {size:,} bytes of text, and at most {MOST_TEXT:,} are read"
         )
     try:
-        return [chunk.dictionary_decode() for chunk in chunks]
+        return [_decoded(chunk) for chunk in chunks]
     except pa.ArrowException as error:
         raise UnsupportedColumn(f"column '{printable(name)}' is damaged ({printable(str(error))})") from error
+
+
+def _decoded(chunk: pa.Array) -> pa.Array:
+    """A dictionary's chunk as plain values. Text in few rows by hand: the library would load a library for it first."""
+    import pyarrow as pa
+
+    dictionary = chunk.dictionary
+    if len(chunk) > _FEW_ROWS or str(dictionary.type) not in _TEXTS or dictionary.null_count or not len(dictionary):
+        return chunk.dictionary_decode()
+    here = _validity([chunk.indices])
+    places = _chunk_numbers(chunk.indices, str(chunk.indices.type)).astype(np.int64)
+    if here is not None:
+        places[~here] = 0
+    if places.size and not 0 <= places.min() <= places.max() < len(dictionary):
+        raise pa.ArrowInvalid("it names a value that its dictionary does not hold")
+    data = bytes(memoryview(dictionary.buffers()[2] or b""))
+    texts = [data[a:b] for a, b in pairwise(_offsets(dictionary).tolist())]
+    ends = np.cumsum([0, *(len(texts[place]) for place in places)], dtype="<i8")
+    spelled_out = pa.py_buffer(b"".join(texts[place] for place in places))
+    valid = None if here is None else pa.py_buffer(np.packbits(here, bitorder="little").tobytes())
+    return pa.Array.from_buffers(pa.large_string(), len(chunk), [valid, pa.py_buffer(ends.tobytes()), spelled_out])
 
 
 def _lengths(chunk: pa.Array) -> NDArray[Any]:
