@@ -22,7 +22,7 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
         "Nothing; the report lists what the worker was kept from",
     ),
     "one wall": (
-        "The same ways to files, with one wall of the worker standing alone",
+        "Ways to read files, with one wall of the worker standing alone",
         "Nothing, also where a kernel lacks all the others",
     ),
     "bombs": (

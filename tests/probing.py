@@ -52,6 +52,14 @@ def attempts(wanted: list[str], parent: int) -> Iterator[tuple[str, Attempt]]:
         yield f"list {path}", lambda path=path: [*Path(path).iterdir()]
         yield f"connect {path}", lambda path=path: _connect(socket.AF_UNIX, path)
     yield "write a file", lambda: _written("/tmp/left-by-a-worker")
+    mine, link = Path("/tmp/of-a-worker"), Path("/tmp/of-a-worker-too")
+    yield "change: make a folder", lambda: mine.mkdir() or "made"
+    yield "change: its rights", lambda: mine.chmod(0o700) or "changed"
+    yield "change: rename it", lambda: mine.rename(f"{mine}-2")
+    yield "change: remove it", lambda: Path(f"{mine}-2").rmdir() or "removed"
+    yield "change: make a link", lambda: link.symlink_to("/etc") or "made"
+    yield "change: remove the link", lambda: link.unlink() or "removed"
+    yield "change: look at a file", lambda: Path("/etc/passwd").stat().st_size
     yield "abstract socket", lambda: _bound(b"\0left-by-a-worker")
     yield "TCP", lambda: _connect(socket.AF_INET, ("127.0.0.1", 9))
     yield "UDP", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).fileno()

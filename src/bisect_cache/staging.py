@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -18,9 +19,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _SIGN = "bisect-cache-"
+_OURS = re.compile(r"[a-z0-9_]{8}")
+"""What tempfile adds to a name."""
 _LONGEST_NAME = 64
 """Bytes; a name has 255 at most."""
-_NO_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 _LONGEST_WAIT = 60.0
 """Seconds; what is done under a lock takes milliseconds."""
 _A_MOMENT = 0.02
@@ -108,7 +110,8 @@ def _made(make: Callable[[], Path]) -> tuple[Path, int]:
 def _remove_leftovers(folder: Path, prefix: str) -> None:
     with contextlib.suppress(OSError):
         for place in [place for place in folder.iterdir() if place.name.startswith(prefix)]:
-            _remove_leftover(place)
+            if _OURS.fullmatch(place.name.removeprefix(prefix)):
+                _remove_leftover(place)
 
 
 def _remove_leftover(place: Path) -> None:
@@ -134,10 +137,10 @@ def _locked(handle: int) -> bool | None:
     """Whether we hold the lock now; None where there are no locks."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in _NO_LOCKS:
-            return None
+    except BlockingIOError:
         return False
+    except OSError:  # of many kinds: this file system has no locks, or none for us
+        return None
     return True
 
 

@@ -20,7 +20,7 @@ from judging import bisect, timeline_at, weaker
 from making import cache_at, endless, linear
 
 from bisect_cache.worker.confinement.landlock import deny_files
-from bisect_cache.worker.confinement.protections import PROTECTIONS
+from bisect_cache.worker.confinement.protections import ESSENTIAL, PROTECTIONS
 from bisect_cache.worker.confinement.user import NOBODY
 from bisect_cache.worker.process import Limits, Worker
 from bisect_cache.worker.protocol import Features, Model, packed
@@ -68,6 +68,7 @@ def test_without_walls_the_probe_gets_at_everything_that_it_tries(secrets: list[
     got = probed("none", secrets, user)
     assert "a secret" in got[f"read {secrets[0]}"]
     assert got[f"connect {secrets[1]}"] == "connected"
+    assert len([name for name in got if name.startswith("change: ")]) == 7
     assert {"another process", "another program", "a library", "UDP", "code of its own", f"list {secrets[2]}"} <= set(
         got
     )
@@ -83,7 +84,7 @@ def test_behind_all_walls_nothing_is_got(secrets: list[str], user: int, attack: 
 
 @pytest.mark.parametrize("wall", ["user", "landlock", "files", "seccomp"])
 @pytest.mark.parametrize("user", USERS)
-def test_each_wall_alone_keeps_every_file_and_folder(
+def test_each_wall_alone_keeps_every_file_and_folder_from_being_read(
     secrets: list[str], user: int, wall: str, attack: Callable[[str], Attack]
 ) -> None:
     if wall == "user" and user != 0:
@@ -96,6 +97,44 @@ def test_each_wall_alone_keeps_every_file_and_folder(
         assert {name for name in got if name.startswith(("read", "list", "write"))} == set()
         if wall in {"user", "files", "seccomp"}:
             assert f"connect {secrets[1]}" not in got
+
+
+@pytest.mark.parametrize(
+    ("walls", "kept_from"),
+    [
+        ("()", set()),
+        ("('files',)", {"no network"}),  # as where there is neither seccomp nor Landlock
+        ("('landlock',)", set()),
+        ("('seccomp',)", {"no files", "no network", "no other processes"}),
+    ],
+)
+def test_no_more_is_said_to_hold_than_does(walls: str, kept_from: set[str]) -> None:
+    program = f"from bisect_cache.worker.confinement.confine import confine, held; confine({walls}); print(held(0))"
+    environ = {"PYTHONPATH": str(ROOT / "src")}
+    said = subprocess.run(
+        [sys.executable, "-B", "-c", program], env=environ, capture_output=True, text=True, check=True
+    )
+    assert {name for name in PROTECTIONS if repr(name) in said.stdout} == kept_from
+    assert not kept_from >= ESSENTIAL or walls == "('seccomp',)"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
+@pytest.mark.parametrize("without", ["kill", "setuid", "sys_chroot"])
+def test_root_that_stays_root_keeps_no_right_of_root(without: str) -> None:
+    program = (
+        "import os; from bisect_cache.worker.confinement.confine import confine; status = open('/proc/self/status'); "
+        "confine(('user',)); print(status.read()); print('ROOT', *os.listdir('/')[:1])"
+    )
+    completed = subprocess.run(
+        ["setpriv", f"--bounding-set=-{without}", sys.executable, "-B", "-c", program],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "CapEff:\t0000000000000000\n" in completed.stdout
+    assert "CapPrm:\t0000000000000000\n" in completed.stdout
+    assert ("ROOT README\n" in completed.stdout) == (without != "sys_chroot")
 
 
 def has_landlock() -> bool:
@@ -131,6 +170,7 @@ def test_the_kernel_confirms_what_the_worker_gave_up(tmp_path: Path) -> None:
     assert limits["Max open files"] == limits["Max file size"] == limits["Max core file size"] == ["0", "0"]
     assert limits["Max address space"] == [str(5 << 30)] * 2
     assert adjusted == "1000\n"
+    assert os.geteuid() != 0 or limits["Max processes"] == ["4096", "4096"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")

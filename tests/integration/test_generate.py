@@ -142,6 +142,36 @@ def test_a_recipe_that_fails_leaves_the_old_cache_as_it_was(tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "c"]
 
 
+def test_files_of_others_are_kept_however_alike_their_names_are_to_ours(tmp_path: Path) -> None:
+    cache = cache_at(tmp_path / "c")
+    ours_alike = [cache / ".bisect-cache-notes.md", cache / ".bisect-cache-made.md", tmp_path / ".c.bisect-cache-mine"]
+    for path in ours_alike:
+        path.write_text("mine")
+    folder = tmp_path / ".c.bisect-cache-kept"
+    folder.mkdir()
+    generate(cache, Synthetic(models=2))
+    assert [path.read_text() for path in ours_alike] == ["mine"] * 3
+    assert folder.is_dir()
+    assert len(list((cache / "models").iterdir())) == 2
+
+
+def test_a_folder_that_comes_in_the_last_moment_is_not_lost(tmp_path: Path, monkeypatch) -> None:
+    cache = cache_at(tmp_path / "c")
+    exchange = placing._exchange
+
+    def late(stage: Path, folder: Path) -> bool:
+        if not (folder / "notes").exists() and not (stage / "notes").exists():
+            (folder / "notes").mkdir()
+            (folder / "notes" / "mine.txt").write_text("mine")
+        return exchange(stage, folder)
+
+    monkeypatch.setattr(placing, "_exchange", late)
+    generate(cache, Synthetic(models=2))
+    assert (cache / "notes" / "mine.txt").read_text() == "mine"
+    assert len(list((cache / "models").iterdir())) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+
+
 @pytest.mark.parametrize("at", ["write_features", "describe", "encode_manifest", "take_place"])
 @pytest.mark.parametrize("what", [KeyboardInterrupt, OSError(28, "No space left on device")])
 def test_an_interruption_anywhere_leaves_the_old_cache_as_it_was(

@@ -515,3 +515,12 @@ def test_a_dictionary_that_is_asked_for_what_it_does_not_hold_is_damaged() -> No
     places = pa.DictionaryArray.from_arrays(pa.array([0, 5], pa.int32()), pa.array(["a"]), safe=False)
     with pytest.raises(UnsupportedColumn, match="is damaged"):
         canonical_columns(pa.table({"content": places}))
+
+
+def test_a_footer_of_nothing_but_parts_is_not_walked_to_its_end(tmp_path: Path, attack) -> None:
+    count = 15 << 20
+    length = b"\x80\x80\xc0\x07"  # as a varint
+    footer = b"\x19\xfc" + length + bytes(count) + b"\x00"  # the first field is a list of empty structs
+    (tmp_path / "f.parquet").write_bytes(b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    with attack("parquet bombs").case(), pytest.raises(BadFeatures, match="more parts than are read"):
+        read_features(tmp_path / "f.parquet")

@@ -117,6 +117,47 @@ def test_external_data_that_is_absent_or_leaves_the_folder_is_refused(
     assert is_good(judged(shared, linear(), tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        (".git/config", "leads to what is hidden"),
+        ("weights/.hidden", "leads to what is hidden"),
+        ("cache/features.parquet", "ends with '.parquet', as weights do not"),
+        ("labels.CSV", "ends with '.CSV', as weights do not"),
+        ("token.bin", "is a link that leads to what is hidden"),
+        ("target.bin", "is a link that leads to another kind of file"),
+    ],
+)
+def test_a_model_cannot_take_a_token_or_the_target_for_its_weights(
+    shared: Judge, tmp_path: Path, location: str, words: str
+) -> None:
+    moved, data = with_external_data(linear(WEIGHTS), location)
+    for name in (".git/config", "weights/.hidden", "cache/features.parquet", "labels.CSV"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "token.bin").symlink_to(".git/config")
+    (tmp_path / "target.bin").symlink_to("cache/features.parquet")
+    assert words in (judged(shared, moved, tmp_path).fault or "")
+
+
+def test_a_link_to_weights_without_an_ending_is_followed(shared: Judge, tmp_path: Path) -> None:
+    moved, data = with_external_data(linear(WEIGHTS), "m.data")
+    (tmp_path / "blob").write_bytes(data)
+    (tmp_path / "m.data").symlink_to("blob")
+    assert is_good(judged(shared, moved, tmp_path))
+
+
+def test_a_sidecar_of_any_size_is_no_reason_to_take_all_memory(shared: Judge, tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text("[" + "{}," * 400_000 + "{}]")
+    fault = judged(shared, linear(), tmp_path, sidecar="m.json").fault
+    assert fault == "its sidecar m.json has 1,200,004 bytes; at most 1,048,576 are read"
+
+
+def test_as_many_names_as_a_sidecar_can_hold_are_no_end_of_the_worker(shared: Judge, tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text(json.dumps({"features": ["a"] * 200_000}))
+    assert "wants the features a, a" in (judged(shared, linear(), tmp_path, sidecar="m.json").fault or "")
+
+
 def test_files_that_a_model_names_may_not_have_more_bytes_together_than_one_alone(
     shared: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +341,49 @@ ANSWERS = {
     "another kind": "packed(Hello('1', ()), 0)",
     "an endless head": "LENGTHS.pack(1 << 31, 0)",
 }
+
+
+ASKING = """
+def lengths(): return LENGTHS.unpack(sys.stdin.buffer.read(LENGTHS.size))
+def take(): sys.stdin.buffer.read(sum(lengths()))
+def say(head): sys.stdout.buffer.write(packed(head, 0)); sys.stdout.flush()
+say(Hello('1', ())); take(); take()
+"""
+ASKED = {
+    "a file that the model does not name": "say(Wants('.git/config')); take(); say(Untestable('done'))",
+    "a file twice": "say(Wants('m.data')); take(); say(Wants('m.data')); take(); say(Untestable('done'))",
+    "files without end": "while True: say(Wants('m.data')); take()",
+    "a reason without end": "say(Untestable('x' * 601))",
+    "a note without end": "say(Predictions('<f4', 'x' * 601))",
+}
+
+
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+def test_a_worker_that_was_taken_over_gets_no_more_than_the_model_names(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    start = "import sys; sys.path.insert(0, sys.argv[1]); from bisect_cache.worker.protocol import *"
+    monkeypatch.setattr(process, "_START", f"{start}{ASKING}{asked}")
+    moved, data = with_external_data(linear(), "m.data")
+    (tmp_path / "m.data").write_bytes(data)
+    with Worker(Limits(seconds=20)) as worker:
+        measurement = judged(judge_of(worker, cache), moved, tmp_path)
+    assert "the worker process" in (measurement.fault or "")
+    assert measurement.seconds < 15
+
+
+def test_a_pipe_that_is_always_ready_does_not_keep_a_worker_alive(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = "import sys; sys.path.insert(0, sys.argv[1]); from bisect_cache.worker.protocol import *"
+    slowly = (
+        "import time\nsay_ = LENGTHS.pack(1 << 19, 0)\nsys.stdout.buffer.write(say_)\nwhile True: "
+        "sys.stdout.buffer.write(b' '); sys.stdout.flush(); time.sleep(0.0001)"
+    )
+    monkeypatch.setattr(process, "_START", f"{start}{ASKING}{slowly}")
+    with Worker(Limits(seconds=1)) as worker:
+        measurement = judged(judge_of(worker, cache), linear(), tmp_path)
+    assert measurement.fault == "took longer than 1 s"
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)

@@ -16,7 +16,7 @@ from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.manifest import (
     FEATURES_NAME,
     MANIFEST_NAME,
-    UNDER_WAY,
+    OF_GENERATE,
     Manifest,
     Recipe,
     Synthetic,
@@ -262,7 +262,7 @@ def _unexpected(folder: Path, expected: set[str]) -> Iterator[Finding]:
 def _data_and_models(folder: Path) -> Iterator[str]:
     """As POSIX paths, without what a ``generate`` needs there while it runs."""
     for at, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(UNDER_WAY)]
+        folders[:] = [name for name in folders if not OF_GENERATE.fullmatch(name)]
         for name in (*folders, *files):
             if name.endswith((".onnx", ".parquet")):
                 yield (Path(at) / name).relative_to(folder).as_posix()

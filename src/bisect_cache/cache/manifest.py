@@ -18,6 +18,7 @@ MANIFEST_NAME = "bisect-cache.json"
 FEATURES_NAME = "features.parquet"
 MODELS_FOLDER = "models"
 UNDER_WAY = ".bisect-cache-"
+OF_GENERATE = re.compile(r"\.bisect-cache-(lock|replacing|made\.bisect-cache-[a-z0-9_]{8})")
 """How the names of what a ``generate`` needs in a cache's folder begin: there while it runs, or after a kill."""
 JOURNAL = f"{UNDER_WAY}replacing/journal.json"
 """There while files of a cache change places one by one, or after that was killed: the folder is no cache then."""

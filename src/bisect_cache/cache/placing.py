@@ -20,6 +20,7 @@ from bisect_cache.cache.manifest import (
     JOURNAL,
     MANIFEST_NAME,
     MODELS_FOLDER,
+    OF_GENERATE,
     UNDER_WAY,
     BadManifest,
     read_manifest,
@@ -110,6 +111,10 @@ def _take_place_of(stage: Path, folder: Path) -> None:
         _replace_file_by_file(stage, folder, ours)
         return
     try:  # the stage is the old folder now; what came into it meanwhile is not lost
+        if _has_folders_of_others(stage):
+            _exchange(stage, folder)
+            _replace_file_by_file(stage, folder, ours)
+            return
         for name in _others(stage, ours):
             if not is_there(folder / name):
                 _carry_over(stage / name, folder / name)
@@ -143,7 +148,7 @@ def _ours(folder: Path) -> set[str] | None:
 
 def _in(folder: Path) -> list[Path]:
     """What is in ``folder``, without what a ``generate`` needs there while it runs."""
-    return [path for path in folder.iterdir() if not path.name.startswith(UNDER_WAY)]
+    return [path for path in folder.iterdir() if not OF_GENERATE.fullmatch(path.name)]
 
 
 def _others(folder: Path, ours: set[str]) -> list[str]:

@@ -16,11 +16,13 @@ from bisect_cache.errors import BisectCacheError
 from bisect_cache.files import LARGEST_FILE, CannotRead, sha256_of
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.measuring import Measuring
+from bisect_cache.timeline.folder import weights
 from bisect_cache.timeline.interface import Checkpoint
 from bisect_cache.worker.feeding import NORMALISATION, names_in
 from bisect_cache.worker.process import CannotStart, Lost, Worker
 from bisect_cache.worker.protocol import Features, Model, Predictions, Untestable
 
+_LARGEST_SIDECAR = 1 << 20
 Scores = NDArray[np.floating]
 """Predictions of one model, (N,), float32 or float64, in the model's own unit."""
 
@@ -134,7 +136,8 @@ class Judge:
 
         def beside(location: str) -> bytes:
             nonlocal room
-            data = self._beside(checkpoint, location)
+            with self._reading:
+                data = weights(checkpoint.files, location)
             room -= len(data)
             if room < 0:
                 raise CannotRead(f"the files that it names have more than {LARGEST_FILE:,} bytes in all")
@@ -150,8 +153,13 @@ class Judge:
         """The order of features that a declared sidecar lists, and what a reader must be told of it."""
         if checkpoint.sidecar is None:
             return None, ()
+        data = self._beside(checkpoint, checkpoint.sidecar)
+        if len(data) > _LARGEST_SIDECAR:
+            raise CannotRead(
+                f"its sidecar {checkpoint.sidecar} has {len(data):,} bytes; at most {_LARGEST_SIDECAR:,} are read"
+            )
         try:
-            document = json.loads(self._beside(checkpoint, checkpoint.sidecar))
+            document = json.loads(data)
         except (ValueError, RecursionError) as error:
             raise CannotRead(f"its sidecar {checkpoint.sidecar} is no JSON ({error})") from error
         if not isinstance(document, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from math import isfinite
 
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from bisect_cache.judge.metrics import target_side
 from bisect_cache.judge.moved import Moved, moved
 from bisect_cache.printable import one_line, printable
 from bisect_cache.report.structs import Explanation
+from bisect_cache.timeline.folder import weights
 from bisect_cache.timeline.interface import Checkpoint
 
 LARGEST_COMPARED = 512 << 20
@@ -53,7 +55,7 @@ def _files(good: Checkpoint, bad: Checkpoint) -> tuple[tuple[Finding, ...], tupl
 
 def _in_one_piece(checkpoint: Checkpoint) -> bytes:
     try:
-        return inlined(checkpoint.files.model(), checkpoint.files.beside, LARGEST_COMPARED)
+        return inlined(checkpoint.files.model(), partial(weights, checkpoint.files), LARGEST_COMPARED)
     except CannotInline as error:
         raise CannotInline(f"{checkpoint.label}: {error}") from error
 

@@ -10,6 +10,13 @@ from bisect_cache.files import LONGEST_PLACE, CannotRead, read_file
 from bisect_cache.printable import printable
 from bisect_cache.timeline.interface import LARGEST_MODEL, ModelFiles
 
+_DATA = re.compile(
+    r".*\.(arrow|csv|db|env|feather|h5|hdf5|html|ini|jsonl?|key|log|mat|md|ndjson|np[yz]|parquet|pem|pickle|pkl|"
+    r"sqlite3?|toml|tsv|txt|xml|ya?ml)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Endings of what a model must not take for its weights: predictions and messages would give it away."""
+
 
 @dataclass(frozen=True)
 class FolderModel(ModelFiles):
@@ -36,6 +43,8 @@ class FolderModel(ModelFiles):
         target = _resolved(folder / location, shown)
         if not target.is_relative_to(folder):
             raise CannotRead(f"{shown} leaves the model's own folder through a link; put the file itself there")
+        if fault := location_fault(target.relative_to(folder).as_posix()) or _disguise(location, target.name):
+            raise CannotRead(f"{shown} is a link that {fault}; put the file itself there")
         return read_file(target, shown)
 
     def leads_out(self) -> bool:
@@ -73,8 +82,32 @@ class RefusedModel(ModelFiles):
 
 
 def location_fault(location: str) -> str | None:
-    """Why ``location`` is no plain path inside a folder, to be read after ``which``; ``None`` when it is one."""
-    return path_fault(location) or ("climbs out with '..'" if ".." in location.split("/") else None)
+    """Why ``location`` is no plain path inside a folder, to be read after ``which``; ``None`` when it is one.
+
+    What is hidden there is none of a model's: `.git/config` may hold a token.
+    """
+    parts = location.split("/")
+    if fault := path_fault(location) or ("climbs out with '..'" if ".." in parts else None):
+        return fault
+    return "leads to what is hidden" if any(part.startswith(".") and part != "." for part in parts) else None
+
+
+def weights(files: ModelFiles, location: str) -> bytes:
+    """The bytes of a file that a model names for its weights. Raises ``CannotRead``."""
+    if fault := weights_fault(location):
+        raise CannotRead(f"it names {printable(location)!r}, which {fault}; give the file another name")
+    return files.beside(location)
+
+
+def weights_fault(location: str) -> str | None:
+    """Why ``location`` does not name weights, to be read after ``which``: data and text are read by their endings."""
+    found = _DATA.fullmatch(location)
+    return f"ends with '.{found[1]}', as weights do not" if found else None
+
+
+def _disguise(location: str, name: str) -> str | None:
+    """Why a link called ``location`` must not lead to a file of this name: the ending that was looked at is another."""
+    return None if weights_fault(name) is None or weights_fault(location) else "leads to another kind of file"
 
 
 def path_fault(path: str) -> str | None:

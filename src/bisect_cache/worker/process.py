@@ -17,6 +17,7 @@ from typing import IO, Self
 import msgspec
 
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.worker.external import external_locations
 from bisect_cache.worker.protocol import (
     LARGEST_HEAD,
     LENGTHS,
@@ -178,13 +179,18 @@ class Worker:
         """Predict with the model whose bytes are ``data``; ``beside`` reads a file that the model names.
 
         Raises ``Lost`` when the worker dies or takes longer than its limit, and whatever ``beside`` raises; it is
-        not ``alive`` after either.
+        not ``alive`` after either. Whatever it says: it gets no file but those that the model names, and each once.
         """
         deadline = _Deadline.after(self._limits.seconds)
         self._send(model, memoryview(data), deadline)
+        named: list[str] | None = None
         while True:
             head, body = self._receive(deadline)
             if isinstance(head, Wants):
+                named = external_locations(data) if named is None else named
+                if head.location not in named:
+                    raise self._lost("the worker process asked for a file that the model does not name")
+                named.remove(head.location)
                 self._send(File(), memoryview(self._asked(beside, head.location)), deadline)
             elif isinstance(head, Untestable) or (isinstance(head, Predictions) and self._fits(head, body)):
                 return head, body
@@ -256,7 +262,7 @@ class Worker:
     def _wait(self, descriptor: int, event: int, deadline: _Deadline) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, event)
-            if not selector.select(deadline.left):
+            if not deadline.left or not selector.select(deadline.left):  # a pipe can be ready for ever
                 raise self._lost(f"took longer than {deadline.seconds:g} s")
 
     def _lost(self, why: str | None) -> Lost:

@@ -16,6 +16,11 @@ from bisect_cache.worker.confinement.protections import Protection
 
 LENGTHS = struct.Struct("<IQ")
 LARGEST_HEAD = 1 << 20
+"""Bytes, of what a worker says."""
+LARGEST_REQUEST = 1 << 26
+"""Bytes of a head that it is sent: names of columns, from whom it trusts."""
+LONGEST_REASON = 600
+"""Characters that are said of a model."""
 LARGEST_BODY = 1 << 36
 
 
@@ -52,21 +57,21 @@ class Hello(Struct, frozen=True, tag="hello"):
 class Wants(Struct, frozen=True, tag="wants"):
     """Worker to parent: the model names a file beside it."""
 
-    location: str
+    location: Annotated[str, Meta(max_length=4096)]
 
 
 class Predictions(Struct, frozen=True, tag="predictions"):
     """Worker to parent: body is the predictions (rows,), little-endian."""
 
     dtype: Literal["<f4", "<f8"]
-    note: str | None = None
+    note: Annotated[str, Meta(max_length=LONGEST_REASON)] | None = None
     """What was done to feed the model, where that is worth saying."""
 
 
 class Untestable(Struct, frozen=True, tag="untestable"):
     """Worker to parent: this model cannot be judged, and why."""
 
-    reason: str
+    reason: Annotated[str, Meta(max_length=LONGEST_REASON)]
 
 
 ToWorker = Features | Model | File

@@ -25,8 +25,9 @@ from bisect_cache.worker.feeding import CannotFeed, Feed, Port, names_in, plan
 from bisect_cache.worker.predicting import NoScores, predict
 from bisect_cache.worker.protocol import (
     LARGEST_BODY,
-    LARGEST_HEAD,
+    LARGEST_REQUEST,
     LENGTHS,
+    LONGEST_REASON,
     Features,
     File,
     Hello,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     import onnxruntime as ort
 
 Fetch = Callable[[str], bytes]
-_LONGEST_REASON = 600
 _HEADS = msgspec.json.Decoder(ToWorker)
 
 
@@ -106,7 +106,7 @@ def _load_all_that_is_needed() -> str:
 def _messages(requests: BufferedReader) -> Iterator[tuple[ToWorker, bytes]]:
     while len(lengths := requests.read(LENGTHS.size)) == LENGTHS.size:
         head_length, body_length = LENGTHS.unpack(lengths)
-        if head_length > LARGEST_HEAD or body_length > LARGEST_BODY:
+        if head_length > LARGEST_REQUEST or body_length > LARGEST_BODY:
             sys.exit("a message larger than any message")
         head = _HEADS.decode(requests.read(head_length))
         if len(body := requests.read(body_length)) != body_length:
@@ -140,7 +140,7 @@ def _answer(head: Model, model: bytes, rows: _Rows, fetch: Fetch, memory: int) -
             rows.threads,
         )
     except (CannotFeed, NoScores) as refusal:
-        return Untestable(str(refusal)[:_LONGEST_REASON]), b""
+        return Untestable(str(refusal)[:LONGEST_REASON]), b""
     except Exception as error:  # ONNX Runtime raises its own kinds, and plain RuntimeError, for what a model holds
         return Untestable(_said(error, memory)), b""
     return Predictions("<f4" if predictions.itemsize == 4 else "<f8", note), predictions.tobytes()
@@ -192,4 +192,4 @@ def _said(error: Exception, memory: int) -> str:
     wanting = ("bad allocation", "bad_alloc", "Failed to allocate memory")
     if isinstance(error, MemoryError) or any(words in text for words in wanting):
         return "ran out of memory" + (f": its limit is {memory >> 20:,} MiB" if memory else "")
-    return f"ONNX Runtime refuses it: {text or type(error).__name__}"[:_LONGEST_REASON]
+    return f"ONNX Runtime refuses it: {text or type(error).__name__}"[:LONGEST_REASON]

@@ -75,7 +75,7 @@ def footer_at_the_end_of(stream: BinaryIO) -> Footer:
 def read_footer(data: bytes) -> Footer:
     """The footer in ``data``. Raises ``Malformed``, also where it contradicts itself."""
     try:
-        found = read_struct(Cursor(data, room=_MOST_VALUES), _FILE)
+        found = read_struct(Cursor(data, room=_MOST_VALUES, steps=_MOST_VALUES), _FILE)
         if 8 in found:
             raise Malformed("it is encrypted")
         groups = found[4]

@@ -41,6 +41,8 @@ class Cursor:
     at: int = 0
     room: int = 1000
     """How many values ``read_struct`` may keep."""
+    steps: int = 100_000
+    """How many it may walk over."""
 
     def fields(self) -> Iterator[tuple[int, int]]:
         """Number and kind of each field of a struct; whoever asks reads the value or skips it before the next one."""
@@ -73,6 +75,9 @@ class Cursor:
             self._skip(kind, deepest)
 
     def _skip(self, kind: int, deepest: int) -> None:
+        self.steps -= 1
+        if self.steps < 0:
+            raise Malformed("it has more parts than are read")
         if kind in _SIZES:
             self.at += _SIZES[kind]
         elif kind in _BITS:

@@ -8,10 +8,11 @@ import mmap
 import os
 import signal
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Literal, get_args
 
 from bisect_cache.worker.confinement.landlock import deny_files
-from bisect_cache.worker.confinement.limits import limit_files
+from bisect_cache.worker.confinement.limits import limit_files, limit_threads
 from bisect_cache.worker.confinement.protections import PROTECTIONS, Protection
 from bisect_cache.worker.confinement.seccomp import deny_system_calls
 from bisect_cache.worker.confinement.system import (
@@ -21,7 +22,7 @@ from bisect_cache.worker.confinement.system import (
     PR_SET_PDEATHSIG,
     prctl,
 )
-from bisect_cache.worker.confinement.user import become_nobody, is_nobody
+from bisect_cache.worker.confinement.user import give_up_root, is_nobody
 
 Wall = Literal["user", "landlock", "files", "seccomp"]
 WALLS: tuple[Wall, ...] = get_args(Wall)
@@ -37,11 +38,10 @@ def end_with_the_parent() -> None:
 def confine(walls: Collection[Wall] = WALLS) -> None:
     """Give up, for good, all that can be given up here; what cannot is left out. Everything needed must be loaded.
 
-    Each wall is enough to keep a model from files; together they also hold where one is missing or has a hole.
+    Each wall is enough to keep a model from reading files; together they also hold where one is missing or has a hole.
     """
     if "user" in walls:
-        with contextlib.suppress(OSError, AttributeError):
-            become_nobody()
+        give_up_root()
     with contextlib.suppress(OSError):
         prctl(PR_SET_DUMPABLE, 0)  # nobody of the same user looks into it
     end_with_the_parent()  # which another user id had undone
@@ -52,6 +52,8 @@ def confine(walls: Collection[Wall] = WALLS) -> None:
             deny_files()
     if "files" in walls:
         limit_files()
+        if LINUX and is_nobody():
+            limit_threads()
     if "seccomp" in walls:
         with contextlib.suppress(OSError):
             deny_system_calls()
@@ -70,10 +72,14 @@ def held(memory: int) -> tuple[Protection, ...]:
 
 
 def _no_files() -> bool:
-    try:
+    """Neither opened nor, which takes no descriptor, removed: where that may be tried, the file is not there."""
+    with contextlib.suppress(OSError):
         os.close(os.open(os.curdir, os.O_RDONLY))
-    except OSError:
-        return True
+        return False
+    try:
+        Path("/there-is-no-such-file").unlink()
+    except OSError as error:
+        return isinstance(error, PermissionError)
     return False
 
 

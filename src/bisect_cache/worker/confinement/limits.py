@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 _FIRST_TO_GO = 1000
+_MOST_THREADS = 4096
 
 
 def limit_memory(address_space: int) -> None:
@@ -29,10 +30,16 @@ def limit_files() -> None:
     _lower(resource.RLIMIT_NOFILE, 0)
 
 
+def limit_threads() -> None:
+    """No more threads than all workers together need: only for a user that runs nothing else."""
+    _lower(resource.RLIMIT_NPROC, _MOST_THREADS)
+
+
 def limit_processor(seconds: float) -> None:
     """End this process once it has used ``seconds`` more of processor time, in all of its threads together.
 
-    The parent looks at the clock on the wall; this holds where the parent is stopped, or was never told the time.
+    The parent looks at the clock on the wall; this is for models that never end while the parent is stopped. Each model
+    gets it anew, so code that took the process over can take it off.
     """
     if resource is not None:
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]

@@ -96,7 +96,8 @@ def deny_system_calls() -> None:
     instructions = ctypes.create_string_buffer(program)
     described = struct.pack("@HP", len(program) // 8, ctypes.addressof(instructions))
     given = ctypes.cast(ctypes.create_string_buffer(described), ctypes.c_void_p)
-    syscall(_SECCOMP[_ARCHITECTURES[machine][1]], _SET_MODE_FILTER, _ALL_THREADS, given)
+    if syscall(_SECCOMP[_ARCHITECTURES[machine][1]], _SET_MODE_FILTER, _ALL_THREADS, given):
+        raise OSError(errno.EBUSY, "a thread has a filter of its own")  # the call gives its number
 
 
 def _program(architecture: int, which: int, process: int) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 import sys
 
 PR_SET_PDEATHSIG = 1
@@ -20,6 +21,17 @@ def prctl(option: int, argument: int) -> None:
 def syscall(number: int, *arguments: int | ctypes.c_void_p | None) -> int:
     """``syscall(2)``. Raises ``OSError``, also where there is no Linux."""
     return _checked("syscall", number, *arguments)
+
+
+def drop_capabilities() -> None:
+    """Every capability of this process: ``capset(2)`` with none in any set. Raises ``OSError``."""
+    version_3, this_process = 0x20080522, 0
+    header = ctypes.create_string_buffer(struct.pack("=Ii", version_3, this_process))
+    _checked("capset", ctypes.cast(header, ctypes.c_void_p), ctypes.c_void_p(ctypes.addressof(_NO_CAPABILITIES)))
+
+
+_NO_CAPABILITIES = ctypes.create_string_buffer(24)
+"""Two structs of three words: effective, permitted, inheritable."""
 
 
 def _checked(name: str, *arguments: int | ctypes.c_void_p | None) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
+
+from bisect_cache.worker.confinement.system import LINUX, drop_capabilities
 
 NOBODY = 65533
 """A user and group that own no file and run nothing else; 65534 is what systems give to what belongs to nobody."""
@@ -11,20 +14,24 @@ _NOTHING = Path(__file__).with_name("nothing")
 _CAP_KILL, _CAP_SETGID, _CAP_SETUID, _CAP_SYS_CHROOT = 5, 6, 7, 18
 
 
-def become_nobody() -> None:
-    """Leave the file system and every right of root behind, for good.
+def give_up_root() -> None:
+    """Leave the file system and every right of root behind, for good, as far as that can be done here.
 
-    Only where all of it can be done, and where the parent may still end a process of another user. Raises ``OSError``
-    where it cannot.
+    It stays root without any rights where the parent could not end a process of another user.
     """
-    if not _may(_CAP_KILL, _CAP_SETGID, _CAP_SETUID):
-        raise PermissionError("not root")
-    if _may(_CAP_SYS_CHROOT):
-        os.chroot(_NOTHING)
-        os.chdir("/")
-    os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)  # and with the last user id that is root's go all capabilities
+    if not LINUX:
+        return
+    with contextlib.suppress(OSError):
+        may = _effective()
+        if may >> _CAP_SYS_CHROOT & 1:
+            os.chroot(_NOTHING)
+            os.chdir("/")
+        if all(may >> capability & 1 for capability in (_CAP_KILL, _CAP_SETGID, _CAP_SETUID)):
+            os.setgroups([])
+            os.setresgid(NOBODY, NOBODY, NOBODY)
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+    with contextlib.suppress(OSError, AttributeError):
+        drop_capabilities()
 
 
 def is_nobody() -> bool:
@@ -32,8 +39,7 @@ def is_nobody() -> bool:
     return (*os.getresuid(), *os.getresgid(), *os.getgroups()) == (NOBODY,) * 6
 
 
-def _may(*capabilities: int) -> bool:
-    """Whether this process has these capabilities, by their numbers in capabilities(7)."""
+def _effective() -> int:
+    """The capabilities of this process, a bit each, by their numbers in capabilities(7)."""
     status = Path("/proc/self/status").read_text()
-    effective = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
-    return all(int(effective, 16) >> number & 1 for number in capabilities)
+    return int(next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0"), 16)
