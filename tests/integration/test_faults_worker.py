@@ -148,7 +148,7 @@ def test_a_worker_that_is_killed_each_time_it_comes_up_ends_the_run_honestly_and
     with attack("kill the worker").case():
         ran = bisect(place, killer)
         assert_right_or_honest(ran)
-        assert killer.killed >= 1
+        assert killer.killed or part, "later, a machine that has become faster may be done"
         assert ran.seconds < 60
     if part == 0.0:
         assert ran.report["outcome"] == "wiring-broke"
