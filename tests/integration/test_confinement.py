@@ -141,7 +141,6 @@ def has_landlock() -> bool:
     child = os.fork()
     if child == 0:
         try:
-            subprocess.CompletedProcess("", 0)
             import ctypes
 
             ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)

@@ -56,12 +56,15 @@ def tell(said: Sequence[Said], run: Run) -> None:
     """Say in the log what became of comments and issues; where something is not posted, in the summary too."""
     _failure(lambda: write_said([one.text for one in said]))
     for one in said:
-        if not one.failed:
-            continue
-        expected = one.forbidden and run.event.read_only_token
-        text = _READ_ONLY if expected else one.text
-        (core.notice if expected else core.warning)(text, title="bisect-cache: not posted")
-        _failure(lambda text=text: write_summary(not_posted(text), run.summary))  # type: ignore[misc]
+        if one.failed:
+            _tell_not_posted(one, run)
+
+
+def _tell_not_posted(one: Said, run: Run) -> None:
+    expected = one.forbidden and run.event.read_only_token
+    text = _READ_ONLY if expected else one.text
+    (core.notice if expected else core.warning)(text, title="bisect-cache: not posted")
+    _failure(lambda: write_summary(not_posted(text), run.summary))
 
 
 def _failure(surface: Callable[[], None]) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from bisect_cache.action.deadline import within
 from bisect_cache.action.inputs import Posting
@@ -66,7 +67,7 @@ def post_comments(
         yield Said(f"comment on #{number}: {_told(posted)}")
 
     for number in numbers:
-        yield from _said(lambda number=number: on(number))  # type: ignore[misc]
+        yield from _said(partial(on, number))
 
 
 def post_issues(api: Api, report: Report, wanted: Posting, occasion: Occasion, at: datetime) -> Iterator[Said]:
