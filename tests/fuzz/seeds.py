@@ -18,6 +18,7 @@ from fuzz.changing import zipped
 from fuzz.promises import workplace
 from making import SIX, bisect_report, cache_at, check_report, run_report, step, table_cache_at
 
+from bisect_cache.cache.datasets.description import dataset_file, shipped
 from bisect_cache.cache.generate import generate
 from bisect_cache.cache.manifest import MANIFEST_NAME, Reports
 from bisect_cache.judge.thresholds import parse_thresholds
@@ -72,6 +73,18 @@ def tables_json() -> Sequence[bytes]:
     rows = [{"key": f"{clip}.mp4", "adm2": 0.1 * n, "mos": n + 1, "content": n % 2} for n, clip in enumerate("abcd")]
     documents = [rows, {"labels": rows}, {row["key"]: row for row in rows}]
     return [json.dumps(document).encode() for document in documents]
+
+
+def tables_python() -> Sequence[bytes]:
+    rows = "".join(
+        f"  {{'key': d + '/{clip}.yuv', 'adm2': 0.{n}, 'mos': {n + 1}.5, 'content': {n % 2}}},\n"
+        for n, clip in enumerate("abcd")
+    )
+    return [f"import os\nd = os.sep\nclips = [\n{rows}]\nname = 'x'\n".encode(), b"x = [{'a': -1}, {'a': 'b' 'c'}]\n"]
+
+
+def datasets() -> Sequence[bytes]:
+    return [dataset_file(name).read_bytes() for name in shipped()]
 
 
 def tables_parquet() -> Sequence[bytes]:

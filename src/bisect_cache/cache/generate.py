@@ -88,7 +88,7 @@ def _said_of(folder: Path) -> Iterator[None]:
 def _refuse_unexpected(expected: Expected, made: Made, manifest: Manifest) -> None:
     contents = None if made.content is None else len(set(made.columns[made.content]))
     wrong = [
-        f"{what} {found} instead of {wanted}"
+        f"{what} {found or 'none'} instead of {wanted}"
         for what, wanted, found in (
             ("rows", expected.rows, manifest.rows),
             ("contents", expected.contents, contents),

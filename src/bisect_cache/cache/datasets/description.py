@@ -20,10 +20,9 @@ from bisect_cache.printable import printable
 
 SHIPPED = Path(__file__).parent
 _LARGEST_FILE = 64 << 10
-"""Bytes: a page of text is four thousand, and reading TOML is slow where a stranger wants it to be."""
-_OF_FILES: Mapping[str, type[Table | Reports]] = {"reports": Reports, "table": Table}
-BROUGHT: Mapping[str, str] = {"reports": "reports", "table": "table"}
-"""By the recipe's kind: what a user may bring where the dataset has none of its own."""
+_LONGEST_LINE = 4000
+"""Characters: a key of many thousand parts would take seconds to read."""
+_KINDS: Mapping[str, type[Table | Reports]] = {"reports": Reports, "table": Table}
 
 Line = Annotated[str, Meta(min_length=1, max_length=1000)]
 Fingerprint = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
@@ -84,9 +83,8 @@ class Dataset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def brought(self) -> str | None:
-        """The field of the recipe that the user gives, because the dataset has no reports or table."""
-        field = BROUGHT[self.kind]
-        return None if field in self.recipe or self.parts else field
+        """The field of the recipe, called like its kind, that the user gives because the dataset lacks it."""
+        return None if self.kind in self.recipe or self.parts else self.kind
 
 
 def shipped() -> tuple[str, ...]:
@@ -113,6 +111,8 @@ def read_dataset(path: Path) -> Dataset:
     """The description in ``path``, all of it valid, its recipes too. Raises ``BadDescription``."""
     try:
         text = read_file(path, largest=_LARGEST_FILE).decode()
+        if max(map(len, text.split("\n"))) > _LONGEST_LINE:
+            raise ValueError(f"a line in it has more than {_LONGEST_LINE:,} characters")
         dataset = msgspec.convert(tomllib.loads(text), Dataset)
     except CannotRead as error:
         raise BadDescription(str(error)) from error
@@ -133,7 +133,7 @@ def _bad(path: Path, why: str) -> BadDescription:
 
 def recipe_from(fields: Mapping[str, Any]) -> Table | Reports:
     """The recipe of these fields. Raises ``msgspec.ValidationError``."""
-    kind = _OF_FILES.get(str(fields.get("kind")))
+    kind = _KINDS.get(str(fields.get("kind")))
     if kind is None:
         raise msgspec.ValidationError("the recipe's `kind` must be 'reports' or 'table'")
     return msgspec.convert(dict(fields), kind)
@@ -145,18 +145,21 @@ def fields_of(dataset: Dataset, part: str | None) -> dict[str, Any]:
 
 
 def _contradictions(dataset: Dataset) -> Iterator[str]:
+    kind = str(dataset.recipe.get("kind"))
+    if kind not in _KINDS:
+        yield "[recipe]: `kind` must be 'reports' or 'table'"
+        return
     for part in dataset.parts or (None,):
-        where = "[recipe]" if part is None else f"[recipe] with [parts.{part}.recipe]"
+        where = "[recipe]" if part is None else f"[recipe] with that of [parts.{part}]"
         fields = fields_of(dataset, part)
-        brought = BROUGHT.get(str(fields.get("kind")), "")
         try:
-            recipe = recipe_from({**({} if dataset.parts else {brought: "brought by the user"}), **fields})
+            recipe = recipe_from({**({} if dataset.parts else {kind: "brought by the user"}), **fields})
         except msgspec.ValidationError as error:
             yield f"{where}: {error}"
             continue
-        if fields.get("origin"):
-            yield f"{where}: `origin` is made of source, commit, licence and citation of the file; leave it out"
-        if isinstance(recipe, Table) and brought not in fields and recipe.labels is None:
+        if fields["kind"] != kind or "origin" in fields:
+            yield f"{where}: `kind` is that of [recipe], and `origin` is made of what the file says; leave them out"
+        if recipe.labels is None and dataset.brought:
             yield f"{where}: names neither a `table` nor `labels`, so that there is nothing to read in the checkout"
         for place in places_of(recipe):
             if not stays_inside(place):

@@ -14,7 +14,7 @@ _INDENT = 12
 
 def listing(dataset: Dataset) -> str:
     """Several lines about a dataset, without a newline at the end."""
-    said = [f"{dataset.name}  {dataset.title}"]
+    said = [f"{dataset.name}  {printable(dataset.title, 2000)}"]
     for what, text in _facts(dataset):
         lines = textwrap.wrap(printable(text, 2000), _WIDTH - _INDENT, break_long_words=False, break_on_hyphens=False)
         said.append(f"  {what:<{_INDENT - 2}}{(chr(10) + ' ' * _INDENT).join(lines)}")

@@ -44,7 +44,8 @@ _MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none"})
 _LARGEST_CSV = 128 << 20
 _LARGEST_JSON = 64 << 20
 """Bytes; what is read takes some twenty times as many, and a million labelled clips are fewer."""
-_LARGEST_PYTHON = 8 << 20
+_LARGEST_PYTHON = 1 << 20
+"""Bytes; its tokens take some two hundred times as many, and ten thousand clips are fewer."""
 _MOST_ROWS = 20_000_000
 _MOST_VALUES = 400_000_000
 """Of a parquet file: a few of its bytes can stand for any number of rows."""

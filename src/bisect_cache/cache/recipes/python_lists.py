@@ -59,14 +59,14 @@ class _Reader:
     def value(self, depth: int) -> object:
         """The value that begins here: texts may be added to each other."""
         if depth > _DEEPEST:
-            raise self._refused("deeper than any list of labels")
+            raise self._refused("lies deeper than anything in a list of labels")
         from_folder = self._next().type == tokenize.NAME
         value = self._term(depth)
         while self._next().string == "+":
             self._take("+")
             more = self._term(depth)
             if not isinstance(value, str) or not isinstance(more, str):
-                raise self._refused("a sum of something else than texts")
+                raise self._refused("ends a sum of something else than texts")
             value += more
         return value.lstrip("/") if from_folder and isinstance(value, str) else value
 
@@ -86,15 +86,18 @@ class _Reader:
         self._place -= 1
         raise self._refused("is neither text, number, list nor dictionary")
 
-    def _many(self, depth: int) -> list[object]:
-        closing = {"[": "]", "(": ")"}[self._take().string]
+    def _many(self, depth: int) -> object:
+        opening = self._take().string
+        closing = {"[": "]", "(": ")"}[opening]
         values = []
+        commas = 0
         while self._next().string != closing:
             values.append(self.value(depth + 1))
             if self._next().string != closing:
                 self._take(",")
+                commas += 1
         self._take(closing)
-        return values
+        return values[0] if opening == "(" and len(values) == 1 and not commas else values
 
     def _named(self, depth: int) -> dict[str, object]:
         self._take("{")
@@ -102,7 +105,7 @@ class _Reader:
         while self._next().string != "}":
             name = self.value(depth + 1)
             if not isinstance(name, str) or name in values:
-                raise self._refused("a dictionary's name is no text, or stands twice")
+                raise self._refused("follows a dictionary's name that is no text, or stands twice")
             self._take(":")
             values[name] = self.value(depth + 1)
             if self._next().string != "}":
@@ -114,9 +117,12 @@ class _Reader:
         """Texts that stand side by side are one."""
         text = ""
         while True:
-            value = ast.literal_eval(token.string)
+            try:
+                value = ast.literal_eval(token.string)
+            except ValueError:  # a text that Python would work out
+                value = None
             if not isinstance(value, str):
-                raise self._refused("is no text")
+                raise self._refused("is no plain text", token)
             text += value
             if self._next().type != tokenize.STRING:
                 return text
@@ -127,10 +133,10 @@ class _Reader:
         if sign:
             token = self._take()
         if token.type != tokenize.NUMBER or len(token.string) > _LONGEST_NUMBER:
-            raise self._refused("is no number")
+            raise self._refused("is no number", token)
         value = ast.literal_eval(token.string)
         if isinstance(value, complex):
-            raise self._refused("is no score")
+            raise self._refused("is no score", token)
         return -value if sign else value
 
     def _variable(self) -> str:
@@ -153,6 +159,6 @@ class _Reader:
         self._place += 1
         return token
 
-    def _refused(self, why: str) -> NoList:
-        token = self._tokens[min(self._place, len(self._tokens) - 1)]
+    def _refused(self, why: str, token: TokenInfo | None = None) -> NoList:
+        token = token or self._tokens[min(self._place, len(self._tokens) - 1)]
         return NoList(f"line {token.start[0]}: {printable(token.string, 40)!r} {why}")
