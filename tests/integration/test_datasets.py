@@ -22,7 +22,7 @@ from bisect_cache.cache.datasets.listing import listing
 from bisect_cache.cache.generate import NotAsDescribed, generate
 from bisect_cache.cache.manifest import Manifest, Parts, read_manifest
 from bisect_cache.cache.opened import open_cache
-from bisect_cache.cache.recipes.clips import contents_of
+from bisect_cache.cache.recipes.clips import contents_of, renamed
 from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent
 from bisect_cache.timeline.spec import open_timeline
 from bisect_cache.worker.process import Limits, Worker
@@ -183,6 +183,10 @@ def test_four_tests_become_one_cache_where_names_are_shared_and_contents_are_one
     assert held(source)["mos"] == [1, 2, 4] * 4
     checked = check(tmp_path / "cache", source=source)
     assert (checked.outcome, checked.regenerated) == ("clean", True)
+    source = source.rename(tmp_path / "moved")
+    absent = check(tmp_path / "cache")
+    assert (absent.outcome, absent.regenerated, absent.findings[0].kind) == ("clean", False, "source")
+    assert check(tmp_path / "cache", source=source).regenerated
     (source / "test_3" / "mos_ci.csv").write_text("\n".join(lines).replace(",4,", ",5,") + "\n")
     assert check(tmp_path / "cache", source=source).outcome == "drift"
 
@@ -449,6 +453,20 @@ def test_parts_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
         (("[recipe]", '[parts."../x"]\nrecipe = {}\n[recipe]'), "matching regex"),
         (("[recipe]", '[parts.x]\nrecipe = { kind = "table", table = "x.csv" }\n[recipe]'), "unknown field|`kind`"),
         (("Mine", "x" * 2000), "length <= 1000"),
+        (
+            (
+                '[recipe]\nkind = "reports"\nlabels = "labels.csv"\nreports = "reports"',
+                f'fingerprint = "sha256:{"0" * 64}"\n[recipe]\nkind = "reports"\nlabels = "labels.csv"',
+            ),
+            "has no one fingerprint",
+        ),
+        (
+            (
+                REPORTS.partition("[recipe]\n")[2].strip(),
+                'kind = "table"',
+            ),
+            "names neither a `table` nor `labels`",
+        ),
     ],
 )
 def test_a_description_that_does_not_say_what_it_must_is_refused(
@@ -530,3 +548,22 @@ def test_a_folder_that_lacks_what_is_described_says_how_to_get_it(tmp_path: Path
     (source / "labels.csv").unlink()
     with pytest.raises(SourceAbsent, match=r"lacks labels\.csv of Mine; it is to be had so: ask us"):
         made(described(tmp_path), source)
+
+
+def test_the_longest_ending_counts_and_what_has_none_keeps_its_name() -> None:
+    endings = {".mkv": ".mp4", "-vvc.mkv": ".266", "": "x"}
+    assert [renamed(key, endings) for key in ("a-vvc.mkv", "b.mkv", "c.avi", "-vvc.mkv")] == [
+        "a.266", "b.mp4", "c.avi", ".266",
+    ]  # fmt: skip
+
+
+def test_progress_over_parts_goes_on_where_the_part_before_ended(tmp_path: Path) -> None:
+    for part in ("one", "two"):
+        checkout(tmp_path / "set" / part)
+    text = HEAD + '[recipe]\nkind = "reports"\nkey = "video"\nreport_name = "{stem}.json"\n'
+    for part in ("one", "two"):
+        text += f'[parts.{part}]\nrecipe = {{ labels = "{part}/labels.csv", reports = "{part}/reports" }}\n'
+    recipe = recipe_of_dataset(read_dataset(described(tmp_path, text)), tmp_path / "cache", tmp_path / "set", {})
+    told: list[tuple[int, int]] = []
+    generate(tmp_path / "cache", recipe, lambda done, total: told.append((done, total)))
+    assert told == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4), (4, 8), (5, 8), (6, 8), (7, 8), (8, 8)]
