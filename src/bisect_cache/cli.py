@@ -157,9 +157,9 @@ def generate(folder: Path, **options: Any) -> None:
         click.echo(f"note: the dataset's file knows no fingerprint of just this cache: {known}", err=True)
     for note in manifest.notes:
         click.echo(f"note: {one_line(note)}", err=True)
-    models = len(manifest.files) - 1
+    models, features = len(manifest.files) - 1, len(manifest.features)
     click.echo(
-        f"{folder}: {manifest.provenance} cache, {manifest.rows} rows, {len(manifest.features)} features"
+        f"{folder}: {manifest.provenance} cache, {manifest.rows} rows, {features} feature{'s' * (features != 1)}"
         f"{f', {models} models' if models else ''}, {manifest.fingerprint}"
     )
 

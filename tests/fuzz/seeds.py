@@ -20,7 +20,7 @@ from making import SIX, bisect_report, cache_at, check_report, run_report, step,
 
 from bisect_cache.cache.datasets.description import dataset_file, shipped
 from bisect_cache.cache.generate import generate
-from bisect_cache.cache.manifest import MANIFEST_NAME, Reports
+from bisect_cache.cache.manifest import MANIFEST_NAME, Parts, Reports
 from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.report.history import hidden, night
 from bisect_cache.report.marker import marker, run_marker
@@ -118,7 +118,9 @@ def manifests() -> Sequence[bytes]:
     generate(
         folder / "of-reports", Reports("../reports", "../labels.csv", "clip", "{stem}_vmaf.json", pool="percentile:5")
     )
-    return [(folder / name / MANIFEST_NAME).read_bytes() for name in ("cache", "synthetic", "of-reports")]
+    part = Reports("reports", "labels.csv", "clip", "{stem}_vmaf.json", contents={"a*": "x", "*": "y"})
+    generate(folder / "of-parts", Parts("..", {"one": part, "two": part}))
+    return [(folder / name / MANIFEST_NAME).read_bytes() for name in ("cache", "synthetic", "of-reports", "of-parts")]
 
 
 _ENTRIES = (

@@ -195,7 +195,11 @@ def test_a_checkout_that_lacks_parts_says_which_and_how_to_do_without(real_data:
     source = str(real_data / "avt-vqdb-uhd-1")
     generated = run("generate", "cache", "--dataset", "avt-vqdb-uhd-1", "--source", source, cwd=tmp_path)
     assert generated.returncode == 2
-    for said in ("lacks test_2/vmaf_reports", "git clone", "to take what is there: --part test_1"):
+    for said in (
+        "lacks test_2/vmaf_reports, test_2/mos_ci.csv, test_3/vmaf_reports",
+        "git clone",
+        "to take what is there: --part test_1",
+    ):
         assert said in generated.stderr
     assert not (tmp_path / "cache").exists()
 

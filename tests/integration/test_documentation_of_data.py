@@ -61,7 +61,7 @@ def test_the_description_of_two_laboratories_makes_one_cache(tmp_path: Path) -> 
     commands = [line for line in re.findall(r"^bisect-cache .*", page, re.MULTILINE) if "two-labs" in line]
     said = printed([line.partition("#")[0].strip() for line in commands], tmp_path)
     assert "two-labs  Scenes rated in Paris and Oslo" in said
-    assert "cache: real cache, 8 rows, 1 features" in said
+    assert "cache: real cache, 8 rows, 1 feature," in said
     table = pq.read_table(tmp_path / "cache" / "features.parquet").to_pydict()
     assert table["key"] == [f"paris/{clip}" for clip in clips] + [f"oslo/{clip}_vvc.mkv" for clip in clips]
     assert table["content"] == ["airport", "airport", "bridge", "bridge"] * 2

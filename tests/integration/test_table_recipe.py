@@ -301,7 +301,7 @@ def test_features_and_scores_in_two_files_are_joined_by_their_names(tmp_path: Pa
         ({"endings": {"x.mkv": "y.266", "y.mkv": "y.266"}}, r"several keys become the same name 'y\.266'"),
         ({"endings": {}}, r"3 of 3 labels have no row there: 'x\.mkv'"),
         ({"endings": {}, "allow_missing": True}, "3 of 3 labels have no row there"),
-        ({"labels": None}, "'key', 'table_key', 'endings' are for features and scores in two files"),
+        ({"labels": None}, "'key', 'table_key', 'endings' say how features find scores in another file"),
         ({"features": ("c*",)}, r"has no feature column 'c\*'"),
     ],
 )

@@ -104,7 +104,7 @@ def _placed(fields: Mapping[str, Any], folder: Path, source: Path, chosen: Mappi
 
 def _refuse_absent(dataset: Dataset, source: Path, recipes: Mapping[str, Table | Reports], brought: set[str]) -> None:
     """Refuse a checkout that lacks what a recipe names, but for the paths that the user ``brought``."""
-    absent: dict[str, str] = {}
+    absent: dict[str, list[str]] = {}
     for part, recipe in recipes.items():
         for place in places_of(recipe):
             if place in brought:
@@ -112,10 +112,10 @@ def _refuse_absent(dataset: Dataset, source: Path, recipes: Mapping[str, Table |
             if not lies_in(source, place):
                 raise BadDescription(f"{source}: '{place}' leads out of it by a link; put the file itself there")
             if not os.path.lexists(source / place):
-                absent.setdefault(part, place)
+                absent.setdefault(part, []).append(place)
     if not absent:
         return
     there = [part for part in recipes if part not in absent]
     some = f"; to take what is there: {' '.join(f'--part {part}' for part in there)}" if there else ""
-    files = ", ".join(list(absent.values())[:10])
+    files = ", ".join([place for places in absent.values() for place in places][:10])
     raise SourceAbsent(f"{source}: lacks {files} of {dataset.title}; it is to be had so: {dataset.obtain}{some}")

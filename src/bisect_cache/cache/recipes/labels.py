@@ -449,7 +449,8 @@ def _objects(path: Path, decoded: object, key: str) -> list[dict[str, object]]:
     if not isinstance(decoded, list) or not decoded or not all(isinstance(each, dict) for each in decoded):
         raise BadSource(
             f"{path}: holds no labels as they are understood: a list of objects, one such list in an object "
-            f'({{"labels": [...]}}), or an object of objects; write it as one of these'
+            f'({{"labels": [...]}}), or an object of objects; write it as one of these, or name '
+            f"one of several lists as 'list' in 'layout' of a dataset's file"
         )
     return decoded
 

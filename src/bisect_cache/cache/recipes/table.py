@@ -68,8 +68,8 @@ def _refuse_what_needs_labels(table: LabelledTable, recipe: Table) -> None:
     ]
     if stray:
         raise BadSource(
-            f"{table.path}: {listed(stray)} are for features and scores in two files; name the file of the scores as "
-            f"--labels too, or leave them out"
+            f"{table.path}: {listed(stray)} say how features find scores in another file; name that file as --labels "
+            f"too, or leave them out"
         )
 
 
