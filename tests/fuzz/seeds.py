@@ -18,8 +18,9 @@ from fuzz.changing import zipped
 from fuzz.promises import workplace
 from making import SIX, bisect_report, cache_at, check_report, run_report, step, table_cache_at
 
+from bisect_cache.cache.datasets.description import dataset_file, shipped
 from bisect_cache.cache.generate import generate
-from bisect_cache.cache.manifest import MANIFEST_NAME, Reports
+from bisect_cache.cache.manifest import MANIFEST_NAME, Parts, Reports
 from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.report.history import hidden, night
 from bisect_cache.report.marker import marker, run_marker
@@ -74,6 +75,18 @@ def tables_json() -> Sequence[bytes]:
     return [json.dumps(document).encode() for document in documents]
 
 
+def tables_python() -> Sequence[bytes]:
+    rows = "".join(
+        f"  {{'key': d + '/{clip}.yuv', 'adm2': 0.{n}, 'mos': {n + 1}.5, 'content': {n % 2}}},\n"
+        for n, clip in enumerate("abcd")
+    )
+    return [f"import os\nd = os.sep\nclips = [\n{rows}]\nname = 'x'\n".encode(), b"x = [{'a': -1}, {'a': 'b' 'c'}]\n"]
+
+
+def datasets() -> Sequence[bytes]:
+    return [dataset_file(name).read_bytes() for name in shipped()]
+
+
 def tables_parquet() -> Sequence[bytes]:
     numbers = np.linspace(0.2, 0.9, 8)
     columns = {name: pa.array(numbers, pa.float32()) for name in SIX} | {
@@ -105,7 +118,9 @@ def manifests() -> Sequence[bytes]:
     generate(
         folder / "of-reports", Reports("../reports", "../labels.csv", "clip", "{stem}_vmaf.json", pool="percentile:5")
     )
-    return [(folder / name / MANIFEST_NAME).read_bytes() for name in ("cache", "synthetic", "of-reports")]
+    part = Reports("reports", "labels.csv", "clip", "{stem}_vmaf.json", contents={"a*": "x", "*": "y"})
+    generate(folder / "of-parts", Parts("..", {"one": part, "two": part}))
+    return [(folder / name / MANIFEST_NAME).read_bytes() for name in ("cache", "synthetic", "of-reports", "of-parts")]
 
 
 _ENTRIES = (

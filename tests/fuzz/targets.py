@@ -22,6 +22,9 @@ from bisect_cache.action.annotations import annotated
 from bisect_cache.action.event import occasion_of, read_event, read_place
 from bisect_cache.action.inputs import as_far_as_good, read_inputs, read_posting
 from bisect_cache.action.posting.publishing import unpacked
+from bisect_cache.cache.datasets.choosing import recipe_of_dataset
+from bisect_cache.cache.datasets.description import read_dataset
+from bisect_cache.cache.datasets.listing import listing
 from bisect_cache.cache.manifest import MANIFEST_NAME, Table, encode_manifest, read_manifest
 from bisect_cache.cache.recipes import make
 from bisect_cache.cache.recipes.interface import Surroundings
@@ -97,6 +100,16 @@ def read_table(name: str, data: bytes) -> None:
         with _refusals_are_fine():
             made = make(recipe, Surroundings(path.parent))
             must(len({len(column) for column in made.columns.values()}) == 1, "columns of several lengths")
+
+
+def read_description(data: bytes) -> None:
+    dataset = read_dataset(_written("datasets/mine.toml", data))
+    must(all(line.isprintable() for line in listing(dataset).splitlines()), "a terminal is told to do something")
+    source = workplace() / "datasets" / "nothing"
+    source.mkdir(exist_ok=True)
+    chosen = {dataset.brought: "elsewhere"} if dataset.brought else {}
+    with _refusals_are_fine():
+        recipe_of_dataset(dataset, workplace() / "cache", source, chosen)
 
 
 def read_template(data: bytes) -> None:
@@ -302,6 +315,8 @@ TARGETS: Mapping[str, Target] = {
         Target("labels, CSV", "csv", seeds.tables_csv, lambda data: read_table("labels.csv", data)),
         Target("labels, JSON", "json", seeds.tables_json, lambda data: read_table("labels.json", data)),
         Target("labels, parquet", "parquet", seeds.tables_parquet, lambda data: read_table("labels.parquet", data)),
+        Target("labels, Python", "lines", seeds.tables_python, lambda data: read_table("labels.py", data)),
+        Target("description of a dataset", "lines", seeds.datasets, read_description),
         Target("template of report names", "lines", seeds.templates, read_template),
         Target("manifest", "json", seeds.manifests, read_a_manifest),
         Target("registry, JSON", "json of a query", seeds.registries_json, lambda data: read_registry(".json", data)),

@@ -266,3 +266,71 @@ def test_the_published_clips_give_756_rows_of_17_contents(real_data: Path) -> No
     assert {len(column) for column in made.columns.values()} == {756}
     assert len(set(made.columns["content_id"])) == 17
     assert made.notes == ()
+
+
+def test_features_and_scores_in_two_files_are_joined_by_their_names(tmp_path: Path) -> None:
+    (tmp_path / "features.csv").write_text("clip,a,b\nz.266,7,8\ny.266,5,6\nx.266,1,2\n")
+    (tmp_path / "mos.csv").write_text("name,MOS,content\nx.mkv,1,s\ny.mkv,2,s\nz.mkv,4,t\n")
+    recipe = Table(
+        table="features.csv",
+        labels="mos.csv",
+        key="name",
+        table_key="clip",
+        endings={".mkv": ".266"},
+        features=("*",),
+    )
+    made = make_table(recipe, Surroundings(tmp_path))
+    assert {name: list(column) for name, column in made.columns.items()} == {
+        "a": [1, 5, 7],
+        "b": [2, 6, 8],
+        "mos": [1, 2, 4],
+        "content": ["s", "s", "t"],
+        "key": ["x.mkv", "y.mkv", "z.mkv"],
+    }
+    assert made.features == ("a", "b")
+    assert list(made.source_sha256) == ["features.csv", "mos.csv"]
+    assert isinstance(made.recipe, Table)
+    assert (made.recipe.features, made.recipe.target, made.recipe.content) == (("a", "b"), "MOS", "content")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"key": None}, "says nothing of which row"),
+        ({"table_key": "none"}, "has no key column 'none'"),
+        ({"endings": {"x.mkv": "y.266", "y.mkv": "y.266"}}, r"several keys become the same name 'y\.266'"),
+        ({"endings": {}}, r"3 of 3 labels have no row there: 'x\.mkv'"),
+        ({"endings": {}, "allow_missing": True}, "3 of 3 labels have no row there"),
+        ({"labels": None}, "'key', 'table_key', 'endings' say how features find scores in another file"),
+        ({"features": ("c*",)}, r"has no feature column 'c\*'"),
+    ],
+)
+def test_two_files_that_do_not_fit_are_refused(tmp_path: Path, change: dict[str, Any], why: str) -> None:
+    (tmp_path / "features.csv").write_text("clip,a,b\nz.266,7,8\ny.266,5,6\nx.266,1,2\n")
+    (tmp_path / "mos.csv").write_text("name,MOS\nx.mkv,1\ny.mkv,2\nz.mkv,4\n")
+    fields = {"labels": "mos.csv", "key": "name", "table_key": "clip", "endings": {".mkv": ".266"}, "features": ("*",)}
+    with pytest.raises(BadSource, match=why):
+        make_table(Table(table="features.csv", **(fields | change)), Surroundings(tmp_path))
+
+
+def test_a_name_twice_in_the_features_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "features.csv").write_text("name,a\nx,7\nx,5\ny,1\n")
+    (tmp_path / "mos.csv").write_text("name,MOS\nx,1\ny,2\nz,4\n")
+    with pytest.raises(BadSource, match="1 names of column 'name' stand more than once: 'x'"):
+        make_table(Table(table="features.csv", labels="mos.csv", key="name", features=("a",)), Surroundings(tmp_path))
+
+
+def test_contents_may_be_put_together_from_those_of_a_column(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("adm2,mos,content\n1,1,a1\n2,2,a2\n3,4,b1\n")
+    made = make_table(Table(table="t.csv", contents={"a*": "a", "b?": "b"}), Surroundings(tmp_path))
+    assert made.columns["content"] == ["a", "a", "b"]
+    (tmp_path / "t.csv").write_text("adm2,mos\n1,1\n2,2\n3,4\n")
+    with pytest.raises(BadSource, match="has no column that 'contents' could be matched with"):
+        make_table(Table(table="t.csv", contents={"a*": "a"}), Surroundings(tmp_path))
+
+
+def test_a_name_with_a_star_is_every_column_it_matches_but_target_and_content(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x1,mos,y*,x2,content\n1,1,5,2,a\n2,2,6,3,a\n3,4,7,4,b\n")
+    assert make_table(Table(table="t.csv", features=("x*",)), Surroundings(tmp_path)).features == ("x1", "x2")
+    assert make_table(Table(table="t.csv", features=("*",)), Surroundings(tmp_path)).features == ("x1", "y*", "x2")
+    assert make_table(Table(table="t.csv", features=("y*", "x2")), Surroundings(tmp_path)).features == ("y*", "x2")

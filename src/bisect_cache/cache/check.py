@@ -18,9 +18,11 @@ from bisect_cache.cache.manifest import (
     MANIFEST_NAME,
     OF_GENERATE,
     Manifest,
+    Parts,
     Recipe,
     Synthetic,
     Table,
+    places_of,
     read_manifest,
 )
 from bisect_cache.cache.models.model_drift import compare_models
@@ -128,10 +130,8 @@ def _not_regenerated(why: str) -> Finding:
 
 def _source_outside(folder: Path, recipe: Recipe) -> str | None:
     """A manifest may come from a stranger: by itself it reaches only what lies where the check runs."""
-    if isinstance(recipe, Synthetic):
-        return None
     allowed = [Path.cwd().resolve(), folder.resolve()]
-    for path in [recipe.table] if isinstance(recipe, Table) else [recipe.reports, recipe.labels]:
+    for path in places_of(recipe):
         try:
             resolved = Surroundings(folder).resolve(path).resolve()
         except (OSError, RuntimeError, ValueError):  # a circle of links
@@ -142,12 +142,20 @@ def _source_outside(folder: Path, recipe: Recipe) -> str | None:
 
 
 def _with_source(recipe: Recipe, source: Path | None) -> Recipe:
-    """The recipe with its source at ``source``: the table itself, or the folder that holds what the recipe names."""
+    """The recipe with its source at ``source``: the table itself, or the folder that holds what the recipe names.
+
+    Of a recipe of parts, the folder that holds the parts' own folders.
+    """
     if source is None or isinstance(recipe, Synthetic):
         return recipe
     here = source.absolute()
+    if isinstance(recipe, Parts):
+        return replace(recipe, folder=str(here))
     if isinstance(recipe, Table):
-        return replace(recipe, table=str(here / Path(recipe.table).name if here.is_dir() else here))
+        table = str(here / Path(recipe.table).name if here.is_dir() else here)
+        beside = here if here.is_dir() else here.parent
+        labels = None if recipe.labels is None else str(beside / Path(recipe.labels).name)
+        return replace(recipe, table=table, labels=labels)
     return replace(recipe, reports=str(here / Path(recipe.reports).name), labels=str(here / Path(recipe.labels).name))
 
 

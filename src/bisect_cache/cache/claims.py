@@ -14,7 +14,10 @@ from bisect_cache.cache.manifest import (
     ROW_COLUMN,
     FileRecord,
     Manifest,
+    Parts,
+    Recipe,
     Reports,
+    Table,
 )
 from bisect_cache.cache.parquet.columns import Column
 from bisect_cache.cache.recipes.interface import Made
@@ -119,5 +122,11 @@ def _name(name: str | None) -> str:
 
 
 def _texts_of(manifest: Manifest) -> set[str]:
-    keys = {KEY_COLUMN} if isinstance(manifest.recipe, Reports) else set()
+    keys = {KEY_COLUMN} if _has_keys(manifest.recipe) else set()
     return keys if manifest.content is None else {*keys, manifest.content}
+
+
+def _has_keys(recipe: Recipe) -> bool:
+    if isinstance(recipe, Parts):
+        return all(_has_keys(part) for part in recipe.parts.values())
+    return isinstance(recipe, Reports) or (isinstance(recipe, Table) and recipe.labels is not None)

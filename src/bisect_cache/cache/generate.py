@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from bisect_cache import __version__
@@ -25,18 +26,38 @@ from bisect_cache.cache.parquet.features import as_table, write_features
 from bisect_cache.cache.placing import CannotGenerate, refuse_what_is_no_place, stage_beside, take_place
 from bisect_cache.cache.recipes import make
 from bisect_cache.cache.recipes.interface import Made, Progress, Surroundings
+from bisect_cache.errors import OfStrangers
 from bisect_cache.files import sha256_of_file
 
 _VERSIONS_OF = ("numpy", "onnx", "pandas", "pyarrow")
 
 
-def generate(folder: Path, recipe: Recipe, progress: Progress = lambda _done, _total: None) -> Manifest:
+class NotAsDescribed(OfStrangers):
+    """A cache that came out otherwise than the description of its dataset says; it was not put in place."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known of a cache before it is made; ``None`` where nothing is."""
+
+    rows: int | None = None
+    contents: int | None = None
+    fingerprint: str | None = None
+
+
+def generate(
+    folder: Path,
+    recipe: Recipe,
+    progress: Progress = lambda _done, _total: None,
+    expected: Expected = Expected(),
+) -> Manifest:
     """Follow ``recipe`` and put the cache in ``folder``; its manifest is returned.
 
     The cache is built beside ``folder`` and then takes its place: whatever ends this early, the old cache is as it
     was, at the latest when this is called again. What is no recipe's in the folder (a README) is kept.
 
-    Raises ``CannotGenerate``, ``BadJournal``, ``BadSource``, ``SourceAbsent``.
+    Raises ``CannotGenerate``, ``BadJournal``, ``BadSource``, ``SourceAbsent``, and ``NotAsDescribed`` where what was
+    made is not ``expected``.
     """
     try:
         folder = Path(os.path.realpath(folder))
@@ -47,6 +68,7 @@ def generate(folder: Path, recipe: Recipe, progress: Progress = lambda _done, _t
     made = make(recipe, Surroundings(folder, progress))
     with _said_of(folder), stage_beside(folder) as stage:
         manifest = _write(stage, recipe, made)
+        _refuse_unexpected(expected, made, manifest)
         take_place(stage, folder)
     return manifest
 
@@ -61,6 +83,26 @@ def _said_of(folder: Path) -> Iterator[None]:
             f"{folder}: cannot be written ({error.strerror or error}); what stood there is unchanged: free some space "
             f"or choose a folder you may write to"
         ) from error
+
+
+def _refuse_unexpected(expected: Expected, made: Made, manifest: Manifest) -> None:
+    contents = None if made.content is None else len(set(made.columns[made.content]))
+    wrong = [
+        f"{what} {found or 'none'} instead of {wanted}"
+        for what, wanted, found in (
+            ("rows", expected.rows, manifest.rows),
+            ("contents", expected.contents, contents),
+            ("fingerprint", expected.fingerprint, manifest.fingerprint),
+        )
+        if wanted not in (None, found)
+    ]
+    if wanted_otherwise := ", ".join(wrong):
+        raise NotAsDescribed(
+            f"the cache is not the one that the dataset's file describes: {wanted_otherwise}. Nothing was written. "
+            f"See that the source is complete and at the commit that `bisect-cache datasets` names; where it is meant "
+            f"to differ, describe it in a file of your own (`bisect-cache datasets NAME --toml` prints one to start "
+            f"from)"
+        )
 
 
 def _write(stage: Path, recipe: Recipe, made: Made) -> Manifest:

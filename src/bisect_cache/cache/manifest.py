@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,11 @@ Names = Annotated[tuple[Name, ...], Meta(max_length=10_000)]
 """A hundred times as many features as libvmaf has."""
 Scale = tuple[float, float]
 """Lowest and highest value, both finite."""
+PartName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")]
+Endings = Annotated[dict[Name, Name], Meta(max_length=1000)]
+"""How a clip's name ends in the labels, to how it ends where its report or features are."""
+Contents = Annotated[dict[Name, Name], Meta(max_length=1000)]
+"""A glob, to the content of what it matches; the first that matches counts."""
 
 
 class BadManifest(OfStrangers):
@@ -66,40 +72,70 @@ class Synthetic(Struct, frozen=True, tag_field="kind", tag="synthetic", forbid_u
 
 
 class Origin(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where real data came from, in the words of whoever made the cache."""
+    """Where real data came from, in the words of whoever made the cache or described the dataset."""
 
+    dataset: str | None = None
+    """The name of the dataset whose description made the cache."""
     source: str | None = None
     commit: str | None = None
     licence: str | None = None
     citation: str | None = None
 
 
+class Layout(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How a label file is laid out, where that is not CSV with commas and a header, or one list in JSON."""
+
+    separator: Literal["comma", "semicolon", "tab", "space"] = "comma"
+    columns: Names = ()
+    """The columns of a file without a header; empty: its first line names them."""
+    list: Name | None = None
+    """Which of several lists in a JSON or Python file holds the labels."""
+    beside: Annotated[str, Meta(pattern=r"^[^/\x00]+\Z", max_length=255)] | None = None
+    """A second file of the same rows in the same folder, whose columns go beside those of the first."""
+    beside_columns: Names = ()
+
+
 class Table(Struct, frozen=True, tag_field="kind", tag="table", forbid_unknown_fields=True):
-    """The recipe ``table``: a labelled feature table, parquet or CSV."""
+    """The recipe ``table``: a labelled feature table, or a feature table and a label file that names its rows."""
 
     table: Place
+    labels: Place | None = None
+    """Where the scores are, if they are not in the table."""
+    key: Name | None = None
+    """With ``labels``: their column that names a row of the table."""
+    table_key: Name | None = None
+    """With ``labels``: the table's column of these names; ``None``: it is called like ``key``."""
     target: Name | None = None
-    """Column of the table; ``None``: the first there is of mos, dmos, target, score."""
+    """Column of the table, or of the labels; ``None``: the first there is of mos, dmos, target, score."""
     content: Name | None = None
-    """Column of the table; ``None``: the first there is of content, content_id, or none."""
+    """Column beside the target; ``None``: the first there is of content, content_id, or none."""
+    contents: Contents = {}
+    """The content by the values of ``content``, or by the key where no column is named."""
     features: Names = ()
-    """Columns of the table; empty: those of the six defaults that it has."""
+    """Columns of the table; one with ``*`` is all that it matches; empty: those of the six defaults that it has."""
     direction: Direction = "higher-is-better"
     scale: Scale | None = None
     drop_incomplete: bool = False
+    endings: Endings = {}
+    allow_missing: bool = False
+    """With ``labels``: leave out labels without a row of the table, and rows without a label."""
+    layout: Layout = Layout()
     origin: Origin = Origin()
 
 
 class Reports(Struct, frozen=True, tag_field="kind", tag="reports", forbid_unknown_fields=True):
-    """The recipe ``reports``: a folder of libvmaf JSON reports and a label file."""
+    """The recipe ``reports``: libvmaf JSON reports and a label file."""
 
     reports: Place
+    """A folder with a report for each clip, or one JSON file that is an object of reports by their names."""
     labels: Place
     key: Name
     """Column of the labels that names a clip; ``report_name`` turns it into the report's file name."""
     report_name: Name
     target: Name | None = None
     content: Name | None = None
+    contents: Contents = {}
+    """The content by the values of ``content``, or by the key where no column is named."""
     features: Names = ()
     pool: Name = "mean"
     """``mean``, ``harmonic_mean``, ``min`` or ``percentile:P``."""
@@ -107,10 +143,53 @@ class Reports(Struct, frozen=True, tag_field="kind", tag="reports", forbid_unkno
     scale: Scale | None = None
     allow_missing: bool = False
     drop_incomplete: bool = False
+    endings: Endings = {}
+    """How clips are called otherwise in the labels than in their reports: applied to the key before the template."""
+    layout: Layout = Layout()
     origin: Origin = Origin()
 
 
-Recipe = Synthetic | Table | Reports
+class Parts(Struct, frozen=True, tag_field="kind", tag="parts", forbid_unknown_fields=True):
+    """The recipe ``parts``: several tables or sets of reports that lie in one folder, one below the other."""
+
+    folder: Place
+    """What paths in ``parts`` are relative to."""
+    parts: Annotated[dict[PartName, Table | Reports], Meta(min_length=1, max_length=1000)]
+    """In their order; a clip is called ``part/key`` in the cache, because parts may share names."""
+    origin: Origin = Origin()
+
+    @property
+    def direction(self) -> Direction:
+        """Of all parts; those that differ are refused when they are made."""
+        return next(iter(self.parts.values())).direction
+
+    @property
+    def scale(self) -> Scale | None:
+        """Of all parts."""
+        return next(iter(self.parts.values())).scale
+
+
+Recipe = Synthetic | Table | Reports | Parts
+
+
+def places_of(recipe: Recipe) -> tuple[str, ...]:
+    """All that a recipe reads, as paths relative to the cache's folder."""
+    if isinstance(recipe, Synthetic):
+        return ()
+    if isinstance(recipe, Parts):
+        return tuple(posixpath.join(recipe.folder, path) for part in recipe.parts.values() for path in places_of(part))
+    table = recipe.reports if isinstance(recipe, Reports) else recipe.table
+    labels = () if recipe.labels is None else (recipe.labels,)
+    laid_out = recipe.labels or table
+    beside = (
+        () if recipe.layout.beside is None else (posixpath.join(posixpath.dirname(laid_out), recipe.layout.beside),)
+    )
+    return (table, *labels, *beside)
+
+
+def stays_inside(path: str) -> bool:
+    """Whether a place names something below the folder that it is relative to, by its words alone."""
+    return not path.startswith("/") and ".." not in path.split("/")
 
 
 class Target(Struct, frozen=True, forbid_unknown_fields=True):
@@ -214,6 +293,10 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
             f"{manifest.rows} rows and {models} models, but its recipe makes {recipe.rows} rows and "
             f"{recipe.models} models"
         )
+    if isinstance(recipe, Parts) and not all(
+        stays_inside(path) for one in recipe.parts.values() for path in places_of(one)
+    ):
+        yield "a part of its recipe leaves the folder of the parts"
     if models > 0 and not isinstance(recipe, Synthetic):
         yield "its recipe makes no models, but it lists some"
 

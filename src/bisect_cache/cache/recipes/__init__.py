@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect_cache.cache.manifest import Recipe, Reports, Synthetic
+from bisect_cache.cache.manifest import Parts, Recipe, Reports, Synthetic
 from bisect_cache.cache.recipes.interface import Made, Surroundings
 
 
@@ -19,6 +19,10 @@ def make(recipe: Recipe, surroundings: Surroundings) -> Made:
         from bisect_cache.cache.recipes.reports import make_reports
 
         return make_reports(recipe, surroundings)
+    if isinstance(recipe, Parts):
+        from bisect_cache.cache.recipes.parts import make_parts
+
+        return make_parts(recipe, surroundings, make)
     from bisect_cache.cache.recipes.table import make_table
 
     return make_table(recipe, surroundings)

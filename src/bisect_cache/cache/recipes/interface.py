@@ -59,3 +59,11 @@ class Surroundings:
     def resolve(self, path: str) -> Path:
         """A path of the recipe as a path of this machine; the cache's folder need not exist yet."""
         return Path(os.path.normpath(Path(os.path.realpath(self.folder), path)))
+
+
+def lies_in(folder: Path, place: str) -> bool:
+    """Whether ``place``, relative to ``folder`` and with every link followed, is in it; it need not be there."""
+    try:
+        return Path(folder, place).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a circle of links, a name that no file can have
+        return False

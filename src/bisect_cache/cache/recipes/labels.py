@@ -22,11 +22,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from bisect_cache.cache.manifest import Layout
 from bisect_cache.cache.parquet.footer import footer_at_the_end_of
 from bisect_cache.cache.parquet.pages import refuse_bombs
 from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent
+from bisect_cache.cache.recipes.python_lists import NoList, lists_in
 from bisect_cache.files import LARGEST_FILE, CannotRead, open_file
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ _MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none"})
 _LARGEST_CSV = 128 << 20
 _LARGEST_JSON = 64 << 20
 """Bytes; what is read takes some twenty times as many, and a million labelled clips are fewer."""
+_LARGEST_PYTHON = 1 << 20
+"""Bytes; its tokens take some two hundred times as many, and ten thousand clips are fewer."""
 _MOST_ROWS = 20_000_000
 _MOST_VALUES = 400_000_000
 """Of a parquet file: a few of its bytes can stand for any number of rows."""
@@ -50,6 +55,7 @@ _MOST_CHARACTERS = 1 << 30
 _MOST_DIGITS = 1000
 """Of a whole number in JSON; Python reads few more, and no score and no name has them."""
 
+_PLAIN = Layout()
 _T = TypeVar("_T")
 
 
@@ -63,30 +69,58 @@ class LabelledTable:
     """The values of some of ``columns``, and no others, by name; raises ``BadSource``."""
 
 
-def open_table(path: Path, key: str = "key") -> LabelledTable:
-    """Open a parquet, CSV or JSON table, told apart by its suffix.
+def open_table(path: Path, key: str = "key", layout: Layout = _PLAIN) -> LabelledTable:
+    """Open a parquet, CSV or JSON table, or lists in a Python file, told apart by the suffix.
 
-    CSV is UTF-8 with commas and a header. JSON is a list of objects, an object with one such list in it, or an
-    object of objects, whose names then are the column ``key`` (unless the objects have that column themselves).
+    CSV is UTF-8 with commas and a header, unless ``layout`` says otherwise. JSON is a list of objects, an object with
+    one such list in it (or the one that ``layout`` names), or an object of objects, whose names then are the column
+    ``key`` (unless the objects have that column themselves). A Python file assigns such lists, and is never run.
 
     Raises ``SourceAbsent`` when it is not there, ``BadSource`` when it cannot be used.
     """
-    _expect_file(path)
-    suffix = path.suffix.lower()
-    if suffix in {".parquet", ".pq"}:
-        table = _open_parquet(path)
-    elif suffix == ".csv":
-        table = _open_csv(path)
-    elif suffix == ".json":
-        table = _open_json(path, key)
-    else:
-        raise BadSource(
-            f"{path}: is none of .parquet, .csv and .json by its name; convert it to one of them or rename it"
-        )
+    table = _open(path, key, layout)
+    if layout.beside is not None:
+        other = _open(path.parent / layout.beside, key, replace(layout, columns=layout.beside_columns))
+        table = _side_by_side(table, other)
     twice = repeated(table.columns)
     if twice:
         raise BadSource(f"{path}: names columns more than once: {listed(twice)}; rename or drop the second of each")
     return table
+
+
+def _open(path: Path, key: str, layout: Layout) -> LabelledTable:
+    _expect_file(path)
+    suffix = path.suffix.lower()
+    as_text = layout.separator != _PLAIN.separator or layout.columns
+    if suffix in {".parquet", ".pq"}:
+        return _open_parquet(path)
+    if suffix == ".csv" or (as_text and suffix in {".txt", ".tsv", ".dat"}):
+        return _open_csv(path, layout)
+    if suffix in {".json", ".py"}:
+        return _open_objects(path, key, layout.list)
+    raise BadSource(f"{path}: is none of .parquet, .csv and .json by its name; convert it to one of them or rename it")
+
+
+def _side_by_side(left: LabelledTable, right: LabelledTable) -> LabelledTable:
+    """The columns of two files whose rows belong together in their order."""
+
+    def read(names: Sequence[str]) -> dict[str, Values]:
+        # A column of each is read in any case: only then is it known that they have as many rows.
+        found = {}
+        for table in (left, right):
+            here = [name for name in names if name in table.columns]
+            values = table.read(here or table.columns[:1])
+            rows[table.path] = len(next(iter(values.values())))
+            found.update({name: values[name] for name in here})
+        if rows[left.path] != rows[right.path]:
+            raise BadSource(
+                f"{left.path}: has {rows[left.path]} rows and {right.path.name} beside it {rows[right.path]}; they "
+                f"must belong together row by row: fetch both again"
+            )
+        return {name: found[name] for name in names}
+
+    rows: dict[Path, int] = {}
+    return LabelledTable(left.path, (*left.columns, *right.columns), read)
 
 
 def target_column(table: LabelledTable, wanted: str | None) -> str:
@@ -329,24 +363,29 @@ def _parquet(path: Path, columns: Sequence[str] = (), dictionaries: Sequence[str
 # CSV
 
 
-def _open_csv(path: Path) -> LabelledTable:
-    rows = _csv_rows(path)
-    _, header = next(rows, (0, None))
+_SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " "}
+
+
+def _open_csv(path: Path, layout: Layout) -> LabelledTable:
+    rows = _csv_rows(path, layout)
+    _, first = next(rows, (0, None))
     rows.close()
-    if header is None:
+    if first is None:
         raise BadSource(f"{path}: holds nothing but blank lines; put the table in its place")
     for separator, called in ((";", "semicolons"), ("\t", "tabs")):
-        if len(header) == 1 and separator in header[0]:
+        if len(first) == 1 and separator in first[0] and layout.separator == _PLAIN.separator:
             raise BadSource(f"{path}: its columns are separated by {called}; save it with commas")
-    return LabelledTable(path, tuple(header), lambda names: _csv_columns(path, header, names))
+    header = list(layout.columns) or first
+    return LabelledTable(path, tuple(header), lambda names: _csv_columns(path, header, names, layout))
 
 
-def _csv_columns(path: Path, header: list[str], names: Sequence[str]) -> dict[str, Values]:
+def _csv_columns(path: Path, header: list[str], names: Sequence[str], layout: Layout) -> dict[str, Values]:
     numbered = {name: place for place, name in enumerate(header)}
     places = [numbered[name] for name in names]
     columns: list[list[object]] = [[] for _ in names]
-    rows = _csv_rows(path)
-    next(rows, None)
+    rows = _csv_rows(path, layout)
+    if not layout.columns:
+        next(rows, None)
     for line, row in rows:
         if len(row) != len(header):
             raise BadSource(
@@ -358,11 +397,14 @@ def _csv_columns(path: Path, header: list[str], names: Sequence[str]) -> dict[st
     return dict(zip(names, columns, strict=True))
 
 
-def _csv_rows(path: Path) -> Generator[tuple[int, list[str]], None, None]:
+def _csv_rows(path: Path, layout: Layout) -> Generator[tuple[int, list[str]], None, None]:
     """(number of its last line, values) of each row that is not blank, the header first."""
     try:
         with io.TextIOWrapper(_opened(path, _LARGEST_CSV), encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
+            if layout.separator == "space":
+                yield from ((number, line.split()) for number, line in enumerate(stream, 1) if line.split())
+                return
+            reader = csv.reader(stream, strict=True, delimiter=_SEPARATORS[layout.separator])
             try:
                 for row in reader:
                     if row:
@@ -377,11 +419,22 @@ def _csv_rows(path: Path) -> Generator[tuple[int, list[str]], None, None]:
         raise _unreadable(path, error) from error
 
 
-# JSON
+# JSON, and lists in Python
 
 
-def _open_json(path: Path, key: str) -> LabelledTable:
-    objects = _objects(path, _decoded(path), key)
+def _open_objects(path: Path, key: str, wanted: str | None) -> LabelledTable:
+    decoded = _decoded(path) if path.suffix.lower() == ".json" else _lists(path, wanted)
+    if wanted is not None:
+        lists = (
+            [name for name, value in decoded.items() if isinstance(value, list)] if isinstance(decoded, dict) else []
+        )
+        if wanted not in lists:
+            raise BadSource(
+                f"{path}: has no list {_quoted(wanted)} of labels; its lists are {listed(lists) or 'none'}: name one "
+                f"of them as 'list' in 'layout'"
+            )
+        decoded = decoded[wanted]  # type: ignore[index]
+    objects = _objects(path, decoded, key)
     columns = tuple(dict.fromkeys(name for each in objects for name in each))
     return LabelledTable(path, columns, lambda names: {name: [each.get(name) for each in objects] for name in names})
 
@@ -396,7 +449,8 @@ def _objects(path: Path, decoded: object, key: str) -> list[dict[str, object]]:
     if not isinstance(decoded, list) or not decoded or not all(isinstance(each, dict) for each in decoded):
         raise BadSource(
             f"{path}: holds no labels as they are understood: a list of objects, one such list in an object "
-            f'({{"labels": [...]}}), or an object of objects; write it as one of these'
+            f'({{"labels": [...]}}), or an object of objects; write it as one of these, or name '
+            f"one of several lists as 'list' in 'layout' of a dataset's file"
         )
     return decoded
 
@@ -409,6 +463,21 @@ def _decoded(path: Path) -> object:
         raise _not_utf8(path, error) from error
     except (ValueError, RecursionError) as error:
         raise BadSource(f"{path}: cannot be read as JSON ({error}); repair it there") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _lists(path: Path, wanted: str | None) -> dict[str, list[object]]:
+    try:
+        with io.TextIOWrapper(_opened(path, _LARGEST_PYTHON), encoding="utf-8-sig") as stream:
+            return lists_in(stream.read(), wanted)
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, error) from error
+    except NoList as error:
+        raise BadSource(
+            f"{path}: cannot be read as lists of dictionaries with texts and numbers ({error}); write the labels as "
+            f"CSV or JSON"
+        ) from error
     except OSError as error:
         raise _unreadable(path, error) from error
 

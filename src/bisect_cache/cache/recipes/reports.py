@@ -6,7 +6,6 @@ A row of the labels names its report through a template; the report's frames are
 from __future__ import annotations
 
 import posixpath
-import stat
 import string
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,32 +16,22 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from bisect_cache.cache.manifest import DEFAULT_FEATURES, KEY_COLUMN, MANIFEST_NAME, Reports
-from bisect_cache.cache.recipes.interface import BadSource, Made, Progress, SourceAbsent, Surroundings
-from bisect_cache.cache.recipes.labels import (
-    LabelledTable,
-    content_column,
-    key_column,
-    listed,
-    numbers,
-    open_table,
-    repeated,
-    target_column,
-    texts,
-)
+from bisect_cache.cache.manifest import DEFAULT_FEATURES, MANIFEST_NAME, Reports
+from bisect_cache.cache.recipes.clips import Clips, read_clips
+from bisect_cache.cache.recipes.interface import BadSource, Made, Progress, Surroundings
+from bisect_cache.cache.recipes.labels import listed, open_table
 from bisect_cache.cache.recipes.libvmaf import (
-    LARGEST_REPORT,
     Pooling,
     Report,
     metric_names,
-    parse_report,
     pool,
     pooling_named,
     spelling_in,
     values_of,
 )
 from bisect_cache.cache.recipes.rows import RowsAsRead, check_features, complete_rows
-from bisect_cache.files import CannotRead, read_file, sha256_of_file
+from bisect_cache.cache.recipes.stored import Pairs, open_store
+from bisect_cache.files import sha256_of_file
 
 
 def make_reports(recipe: Reports, surroundings: Surroundings) -> Made:
@@ -50,17 +39,25 @@ def make_reports(recipe: Reports, surroundings: Surroundings) -> Made:
 
     Raises ``SourceAbsent`` when folder or labels are not there, ``BadSource`` when they cannot be used.
     """
-    labels = open_table(surroundings.resolve(recipe.labels), key=recipe.key)
-    folder = _folder(surroundings.resolve(recipe.reports))
+    labels = open_table(surroundings.resolve(recipe.labels), recipe.key, recipe.layout)
+    store = open_store(
+        surroundings.resolve(recipe.reports), not_reports=(labels.path, Path(surroundings.folder, MANIFEST_NAME))
+    )
     pooling = pooling_named(recipe.pool)
     features = recipe.features or DEFAULT_FEATURES
     check_features(labels.path, features)
-    clips = _read_labels(labels, recipe)
-    pairs = _pair(clips, folder, not_reports=(labels.path, Path(surroundings.folder, MANIFEST_NAME)))
-    _check_pairs(pairs, clips, folder, allow_missing=recipe.allow_missing)
+    template = parse_template(recipe.report_name, labels.columns)
+    fields = [name for _, name in template if name is not None and name not in _OF_KEY]
+    clips = read_clips(labels, recipe, recipe.key, fields)
+    names = [
+        report_name(template, each, {name: column[row] for name, column in clips.others.items()})
+        for row, each in enumerate(clips.called)
+    ]
+    pairs = store.pair(clips, names)
+    _check_pairs(pairs, clips, names, store.path, allow_missing=recipe.allow_missing)
 
     measured = _measure([pairs.reports[row] for row in pairs.rows], features, pooling, surroundings.progress)
-    _check_measured(measured, folder, asked_for=bool(recipe.features))
+    _check_measured(measured, store.path, asked_for=bool(recipe.features))
     rows = RowsAsRead(
         source=labels.path,
         features=measured.features,
@@ -77,80 +74,8 @@ def make_reports(recipe: Reports, surroundings: Surroundings) -> Made:
         content=clips.content,
         notes=(*_notes_on_pairs(pairs), *_notes_on_mixtures(measured), *complete.notes),
         source_sha256={recipe.labels: sha256_of_file(labels.path)},
-        recipe=replace(recipe, target=clips.target, content=clips.content),
+        recipe=replace(recipe, target=clips.target, content=clips.content_column),
     )
-
-
-# Labels
-
-
-@dataclass(frozen=True)
-class _Clips:
-    """The label file's N rows."""
-
-    labels: Path
-    keys: Sequence[str]
-    report_names: Sequence[str]
-    target: str
-    scores: NDArray[np.float64]
-    content: str | None
-    contents: Sequence[str | None]
-
-    def texts(self) -> dict[str, Sequence[str | None]]:
-        """The text columns of the cache: the content, if there is one, and the key."""
-        if self.content is None:
-            return {KEY_COLUMN: self.keys}
-        return {self.content: self.contents, KEY_COLUMN: self.keys}
-
-
-def _read_labels(labels: LabelledTable, recipe: Reports) -> _Clips:
-    key = key_column(labels, recipe.key)
-    target = target_column(labels, recipe.target)
-    content = content_column(labels, recipe.content)
-    if target in {key, content}:
-        raise BadSource(
-            f"{labels.path}: column {listed([target])} cannot be the target and the key or content too; choose with "
-            f"--target, --key and --content"
-        )
-    if content == KEY_COLUMN != key:
-        raise BadSource(
-            f"{labels.path}: the content column is called '{KEY_COLUMN}', which in the cache holds the column "
-            f"{listed([key])}; rename one of them"
-        )
-    template = parse_template(recipe.report_name, labels.columns)
-    fields = [name for _, name in template if name is not None and name not in _OF_KEY]
-    values = labels.read(list(dict.fromkeys([key, target, *([content] if content is not None else []), *fields])))
-
-    keys = _without_gaps(labels, key, texts(labels, key, values[key]))
-    twice = repeated(keys)
-    if twice:
-        raise BadSource(
-            f"{labels.path}: {len(twice)} keys of column {listed([key])} stand more than once: {listed(twice)}; leave "
-            f"one row for each clip, or choose another --key"
-        )
-    others = {name: _without_gaps(labels, name, texts(labels, name, values[name])) for name in fields}
-    return _Clips(
-        labels=labels.path,
-        keys=keys,
-        report_names=[
-            report_name(template, each, {name: column[row] for name, column in others.items()})
-            for row, each in enumerate(keys)
-        ],
-        target=target,
-        scores=numbers(labels, target, values[target]),
-        content=content,
-        contents=[] if content is None else texts(labels, content, values[content]),
-    )
-
-
-def _without_gaps(labels: LabelledTable, column: str, values: Sequence[str | None]) -> list[str]:
-    gaps = [row for row, value in enumerate(values) if value is None]
-    if gaps:
-        raise BadSource(
-            f"{labels.path}: column {listed([column])}, which leads to the reports, is blank in rows {listed(gaps)}; "
-            f"rows are counted from 0: fill it in or remove the rows"
-        )
-    return [value for value in values if value is not None]
 
 
 # The template of a report's name
@@ -202,101 +127,25 @@ def report_name(template: Template, key: str, others: Mapping[str, str]) -> str:
 # Labels and reports find each other
 
 
-@dataclass(frozen=True)
-class _Pairs:
-    rows: Sequence[int]
-    """Numbers of the label rows that have a report."""
-    reports: Mapping[int, Path]
-    """Each row's report."""
-    without_report: Sequence[int]
-    """Numbers of the label rows that have none."""
-    without_label: Sequence[str]
-    """Reports that no row leads to, relative to their folder."""
-
-
-def _folder(path: Path) -> Path:
-    try:
-        is_folder = stat.S_ISDIR(path.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise SourceAbsent(
-            f"{path}: there is no such folder of reports; put it in place or correct its path"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise BadSource(f"{path}: cannot be read ({error}); correct its path or its permissions") from error
-    if not is_folder:
-        raise BadSource(f"{path}: is not a folder; name the folder that the reports are in")
-    return path.resolve()
-
-
-def _pair(clips: _Clips, folder: Path, not_reports: Iterable[Path]) -> _Pairs:
-    paths = [_inside(folder, name, clips, row) for row, name in enumerate(clips.report_names)]
-    shared = {path for path, count in Counter(paths).items() if count > 1}
-    if shared:
-        rows = [row for row, path in enumerate(paths) if path in shared]
-        leads = listed(f"{clips.keys[row]} -> {clips.report_names[row]}" for row in rows)
-        raise BadSource(
-            f"{clips.labels}: {len(rows)} rows lead to a report that is another row's too: {leads}; let --report-name "
-            f"tell them apart"
-        )
-    reports = {row: path for row, path in enumerate(paths) if _is_file(path)}
-    known = {*reports.values(), *(path.resolve() for path in not_reports)}
-    deep = any("/" in name for name in clips.report_names)
-    found = folder.rglob("*.json") if deep else folder.glob("*.json")
-    return _Pairs(
-        rows=list(reports),
-        reports=reports,
-        without_report=[row for row in range(len(paths)) if row not in reports],
-        without_label=sorted(
-            path.relative_to(folder).as_posix() for path in found if _is_file(path) and path.resolve() not in known
-        ),
-    )
-
-
-def _inside(folder: Path, name: str, clips: _Clips, row: int) -> Path:
-    """The report's path with every link followed; refused unless it is in the folder."""
-    try:
-        path = Path(folder, name).resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL in the name
-        raise _leads_out(clips, row, str(error)) from error
-    if name.startswith("/") or ".." in name.split("/") or not path.is_relative_to(folder) or path == folder:
-        raise _leads_out(clips, row, f"not a file in {folder}")
-    return path
-
-
-def _leads_out(clips: _Clips, row: int, why: str) -> BadSource:
-    return BadSource(
-        f"{clips.labels}: row {row} (counted from 0) leads to the report {listed([clips.report_names[row]])}: {why}; a "
-        f"report is named relative to the folder of reports, without '..' and without links out of it"
-    )
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except (OSError, ValueError):
-        return False
-
-
-def _check_pairs(pairs: _Pairs, clips: _Clips, folder: Path, *, allow_missing: bool) -> None:
+def _check_pairs(pairs: Pairs, clips: Clips, names: Sequence[str], store: Path, *, allow_missing: bool) -> None:
     complaints = []
     if pairs.without_report:
-        missing = [clips.report_names[row] for row in pairs.without_report]
+        missing = [names[row] for row in pairs.without_report]
         complaints.append(f"{len(missing)} of {len(clips.keys)} labels have no report there: {listed(missing)}")
     if pairs.without_label:
         complaints.append(f"{len(pairs.without_label)} reports have no label: {listed(pairs.without_label)}")
     if not pairs.rows:
         raise BadSource(
-            f"{folder}: no label of {clips.labels} has a report; {'; '.join(complaints)}. Correct --report-name or "
-            f"--key"
+            f"{store}: no label of {clips.labels} has a report; {'; '.join(complaints)}. Correct --report-name or --key"
         )
     if complaints and not allow_missing:
         raise BadSource(
-            f"{folder}: {'; '.join(complaints)}. Complete them, correct --report-name, or leave them out with "
+            f"{store}: {'; '.join(complaints)}. Complete them, correct --report-name, or leave them out with "
             f"--allow-missing"
         )
 
 
-def _notes_on_pairs(pairs: _Pairs) -> list[str]:
+def _notes_on_pairs(pairs: Pairs) -> list[str]:
     notes = []
     if pairs.without_report:
         of = len(pairs.without_report) + len(pairs.rows)
@@ -322,14 +171,16 @@ class _Measured:
     """Of the first report, to say what there is."""
 
 
-def _measure(paths: Sequence[Path], features: Sequence[str], pooling: Pooling, progress: Progress) -> _Measured:
-    pooled = {feature: np.full(len(paths), np.nan) for feature in features}
+def _measure(
+    reports: Sequence[Callable[[], Report]], features: Sequence[str], pooling: Pooling, progress: Progress
+) -> _Measured:
+    pooled = {feature: np.full(len(reports), np.nan) for feature in features}
     spellings: dict[str, Counter[str]] = {feature: Counter() for feature in features}
     versions: Counter[str] = Counter()
     metrics: frozenset[str] = frozenset()
-    progress(0, len(paths))
-    for index, path in enumerate(paths):
-        report = _read_report(path)
+    progress(0, len(reports))
+    for index, read in enumerate(reports):
+        report = read()
         names = metric_names(report)
         metrics = metrics or frozenset(names)
         versions[report.version or "unknown"] += 1
@@ -338,23 +189,15 @@ def _measure(paths: Sequence[Path], features: Sequence[str], pooling: Pooling, p
             if spelling is not None:
                 spellings[feature][spelling] += 1
                 pooled[feature][index] = pool(values_of(report, spelling), pooling)
-        progress(index + 1, len(paths))
+        progress(index + 1, len(reports))
     there = {feature: values for feature, values in pooled.items() if spellings[feature]}
     return _Measured(there, [each for each in features if each not in there], spellings, versions, metrics)
 
 
-def _read_report(path: Path) -> Report:
-    try:
-        data = read_file(path, largest=LARGEST_REPORT)
-    except CannotRead as error:
-        raise BadSource(str(error)) from error
-    return parse_report(data, str(path))
-
-
-def _check_measured(measured: _Measured, folder: Path, *, asked_for: bool) -> None:
+def _check_measured(measured: _Measured, store: Path, *, asked_for: bool) -> None:
     if not measured.features or (asked_for and measured.absent):
         raise BadSource(
-            f"{folder}: no report has the features {listed(measured.absent)}; the first has the metrics "
+            f"{store}: no report has the features {listed(measured.absent)}; the first has the metrics "
             f"{listed(sorted(measured.metrics), 40)}: name some of them with --feature, or run libvmaf again with them"
         )
 

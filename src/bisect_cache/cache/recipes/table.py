@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from bisect_cache.cache.manifest import DEFAULT_FEATURES, Table
+from bisect_cache.cache.manifest import Table
+from bisect_cache.cache.recipes.clips import contents_of
+from bisect_cache.cache.recipes.feature_columns import feature_columns
 from bisect_cache.cache.recipes.interface import BadSource, Made, Surroundings
+from bisect_cache.cache.recipes.joined import make_joined
 from bisect_cache.cache.recipes.labels import (
     LabelledTable,
+    Values,
     content_column,
     listed,
     numbers,
@@ -18,8 +22,7 @@ from bisect_cache.cache.recipes.labels import (
     target_column,
     texts,
 )
-from bisect_cache.cache.recipes.libvmaf import spelling_in
-from bisect_cache.cache.recipes.rows import RowsAsRead, check_features, complete_rows
+from bisect_cache.cache.recipes.rows import RowsAsRead, complete_rows
 from bisect_cache.files import sha256_of_file
 
 
@@ -28,10 +31,13 @@ def make_table(recipe: Table, surroundings: Surroundings) -> Made:
 
     Raises ``SourceAbsent`` when the table is not there, ``BadSource`` when it cannot be used.
     """
-    table = open_table(surroundings.resolve(recipe.table))
+    if recipe.labels is not None:
+        return make_joined(recipe, surroundings, recipe.labels)
+    table = open_table(surroundings.resolve(recipe.table), layout=recipe.layout)
+    _refuse_what_needs_labels(table, recipe)
     target = target_column(table, recipe.target)
     content = content_column(table, recipe.content)
-    features = _feature_columns(table, recipe.features)
+    features = feature_columns(table, recipe.features, {target, *([content] if content is not None else [])})
     _check_roles(table, features, target, content)
 
     values = table.read([*features.values(), target, *([content] if content is not None else [])])
@@ -40,7 +46,7 @@ def make_table(recipe: Table, surroundings: Surroundings) -> Made:
         features={name: numbers(table, column, values[column]) for name, column in features.items()},
         target=target,
         scores=numbers(table, target, values[target]),
-        texts={} if content is None else {content: texts(table, content, values[content])},
+        texts=_contents(table, content, values, recipe),
     )
     complete = complete_rows(rows, scale=recipe.scale, drop_incomplete=recipe.drop_incomplete)
     return Made(
@@ -49,23 +55,32 @@ def make_table(recipe: Table, surroundings: Surroundings) -> Made:
         content=content,
         notes=complete.notes,
         source_sha256={recipe.table: sha256_of_file(table.path)},
-        recipe=replace(recipe, target=target, content=content),
+        recipe=replace(recipe, target=target, content=content, features=tuple(features) if recipe.features else ()),
     )
 
 
-def _feature_columns(table: LabelledTable, wanted: Sequence[str]) -> dict[str, str]:
-    """The table's column of each feature: of those asked for, or of the default ones that it has."""
-    check_features(table.path, wanted)
-    columns = frozenset(table.columns)
-    found = {feature: spelling_in(columns, feature) for feature in wanted or DEFAULT_FEATURES}
-    absent = [feature for feature, column in found.items() if column is None]
-    features = {feature: column for feature, column in found.items() if column is not None}
-    if not features or (wanted and absent):
+def _refuse_what_needs_labels(table: LabelledTable, recipe: Table) -> None:
+    without = Table(table=recipe.table)
+    stray = [
+        name
+        for name in ("key", "table_key", "endings", "allow_missing")
+        if getattr(recipe, name) != getattr(without, name)
+    ]
+    if stray:
         raise BadSource(
-            f"{table.path}: has no feature column {listed(absent)}; its columns are {listed(table.columns, 40)}: name "
-            f"the features among them with --feature"
+            f"{table.path}: {listed(stray)} say how features find scores in another file; name that file as --labels "
+            f"too, or leave them out"
         )
-    return features
+
+
+def _contents(
+    table: LabelledTable, content: str | None, values: Mapping[str, Values], recipe: Table
+) -> dict[str, Sequence[str | None]]:
+    if content is None:
+        if recipe.contents:
+            raise BadSource(f"{table.path}: has no column that 'contents' could be matched with; name one as --content")
+        return {}
+    return {content: contents_of(table.path, texts(table, content, values[content]), recipe.contents)}
 
 
 def _check_roles(table: LabelledTable, features: dict[str, str], target: str, content: str | None) -> None:
