@@ -150,6 +150,60 @@ def generate(folder: Path, **options: Any) -> None:
     )
 
 
+@commands.command(context_settings=_CONTEXT, short_help="Measure pairs of videos: one libvmaf report each.")
+@click.argument("pairs", metavar="PAIRS", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
+@click.option("--ffmpeg", metavar="PROGRAM", help="An ffmpeg with libvmaf; default: the frozen one of imageio-ffmpeg.")
+@click.option("--vmaf", metavar="PROGRAM", help="libvmaf's own program instead: it reads y4m and raw video.")
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Pairs at once; default: one for each processor.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Of libvmaf, for one pair; they change no value.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0, min_open=True),
+    default=3600,
+    show_default=True,
+    metavar="SECONDS",
+    help="That one pair may take.",
+)
+def extract(pairs: Path, folder: Path, **options: Any) -> None:
+    """Measure the videos of the list PAIRS: one libvmaf JSON report for each pair in FOLDER.
+
+    PAIRS is CSV or JSON with the columns key, reference and distorted (paths relative to it). What is not declared in
+    it is never guessed: videos of different sizes, rates or pixel formats are an error without compare_size,
+    compare_fps or compare_pixel_format. Reports that are there and are right are kept: run it again after an
+    interrupt. Then make the cache:
+
+    \b
+    bisect-cache extract pairs.csv reports
+    bisect-cache generate cache --reports reports --labels pairs.csv --key key --report-name '{key}.json'
+
+    Only for videos that you trust: ffmpeg runs with your rights.
+    """
+    from bisect_cache.extraction.pairs import read_pairs
+    from bisect_cache.extraction.programs import find_program
+    from bisect_cache.extraction.running import Sharing
+    from bisect_cache.extraction.running import extract as extract_all
+
+    if options["ffmpeg"] and options["vmaf"]:
+        raise click.UsageError("--ffmpeg and --vmaf name two programs; one measures all pairs")
+    listed = read_pairs(pairs)
+    program = find_program(options["ffmpeg"], options["vmaf"])
+    sharing = Sharing.of(len(listed), options["jobs"], options["threads"])
+    with _progress("measuring pairs") as progress:
+        done = extract_all(listed, program, folder, sharing, seconds=options["time_limit"], progress=progress)
+    for key, why in done.again.items():
+        click.echo(f"note: {one_line(key)}: was measured again, because {one_line(why)}", err=True)
+    for key, why in done.failed.items():
+        click.echo(f"failed: {one_line(key)}: {one_line(why)}", err=True)
+    click.echo(
+        f"{folder}: {len(done.made) + len(done.kept)} of {len(listed)} pairs have a report ({len(done.made)} measured, "
+        f"{len(done.kept)} kept), {program.build.program} {one_line(program.build.version)}, "
+        f"sha256:{program.build.sha256}"
+    )
+    if done.failed:
+        sys.exit(2)
+
+
 @commands.command(context_settings=_CONTEXT, short_help="Find out whether a cache still regenerates.")
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="Fail on writer drift too: same content, other bytes.")

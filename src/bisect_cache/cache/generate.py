@@ -8,6 +8,8 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec import UNSET
+
 from bisect_cache import __version__
 from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.manifest import (
@@ -89,6 +91,7 @@ def describe(recipe: Recipe, made: Made, files: dict[str, FileRecord]) -> Manife
         source_sha256=dict(made.source_sha256),
         files=files,
         versions=_versions(),
+        build=made.build or UNSET,
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from bisect_cache.cache.extracted import Build
 from bisect_cache.cache.manifest import DEFAULT_FEATURES, KEY_COLUMN, MANIFEST_NAME, Reports
 from bisect_cache.cache.recipes.interface import BadSource, Made, Progress, SourceAbsent, Surroundings
 from bisect_cache.cache.recipes.labels import (
@@ -77,6 +78,7 @@ def make_reports(recipe: Reports, surroundings: Surroundings) -> Made:
         content=clips.content,
         notes=(*_notes_on_pairs(pairs), *_notes_on_mixtures(measured), *complete.notes),
         source_sha256={recipe.labels: sha256_of_file(labels.path)},
+        build=next(iter(measured.builds)) if len(measured.builds) == 1 else None,
         recipe=replace(recipe, target=clips.target, content=clips.content),
     )
 
@@ -318,6 +320,7 @@ class _Measured:
     spellings: Mapping[str, Counter[str]]
     """How many reports spell a feature how."""
     versions: Counter[str]
+    builds: Counter[Build | None]
     metrics: frozenset[str]
     """Of the first report, to say what there is."""
 
@@ -326,6 +329,7 @@ def _measure(paths: Sequence[Path], features: Sequence[str], pooling: Pooling, p
     pooled = {feature: np.full(len(paths), np.nan) for feature in features}
     spellings: dict[str, Counter[str]] = {feature: Counter() for feature in features}
     versions: Counter[str] = Counter()
+    builds: Counter[Build | None] = Counter()
     metrics: frozenset[str] = frozenset()
     progress(0, len(paths))
     for index, path in enumerate(paths):
@@ -333,6 +337,7 @@ def _measure(paths: Sequence[Path], features: Sequence[str], pooling: Pooling, p
         names = metric_names(report)
         metrics = metrics or frozenset(names)
         versions[report.version or "unknown"] += 1
+        builds[report.extraction.build if report.extraction else None] += 1
         for feature in features:
             spelling = spelling_in(names, feature)
             if spelling is not None:
@@ -340,7 +345,7 @@ def _measure(paths: Sequence[Path], features: Sequence[str], pooling: Pooling, p
                 pooled[feature][index] = pool(values_of(report, spelling), pooling)
         progress(index + 1, len(paths))
     there = {feature: values for feature, values in pooled.items() if spellings[feature]}
-    return _Measured(there, [each for each in features if each not in there], spellings, versions, metrics)
+    return _Measured(there, [each for each in features if each not in there], spellings, versions, builds, metrics)
 
 
 def _read_report(path: Path) -> Report:
@@ -363,6 +368,9 @@ def _notes_on_mixtures(measured: _Measured) -> list[str]:
     notes = []
     if len(measured.versions) > 1:
         notes.append(f"reports mix libvmaf versions: {_counted(measured.versions)}")
+    if len(measured.builds) > 1:
+        builds = {"none is named" if build is None else build.said: count for build, count in measured.builds.items()}
+        notes.append(f"reports are of several builds: {_counted(Counter(builds))}")
     mixed = [_counted(counts) for counts in measured.spellings.values() if len(counts) > 1]
     if mixed:
         notes.append(f"reports mix spellings of a feature: {'; '.join(mixed)}")
@@ -373,5 +381,5 @@ _MOST_COUNTED = 10
 
 
 def _counted(counts: Counter[str]) -> str:
-    shown = ", ".join(f"{name[:40]!r} in {count}" for name, count in sorted(counts.items())[:_MOST_COUNTED])
+    shown = ", ".join(f"{name[:100]!r} in {count}" for name, count in sorted(counts.items())[:_MOST_COUNTED])
     return shown + (f" and {len(counts) - _MOST_COUNTED} more" if len(counts) > _MOST_COUNTED else "")
