@@ -217,6 +217,9 @@ def _run(arguments: list[str], run: FfmpegRun | VmafRun, means: Means, folder: P
     if process.returncode:
         said = "; ".join(errors) or "it said nothing"
         raise PairFailed(f"{program.build.program} ended with {process.returncode}: {said}")
+    flaw = run.flaw(errors)
+    if flaw:
+        raise PairFailed(flaw)
 
 
 def _end_late(process: subprocess.Popen[bytes], late: threading.Event) -> None:

@@ -115,7 +115,21 @@ class FfmpegRun:
     def error_in(self, line: str) -> str | None:
         """What a line says went wrong, without the addresses of memory in it."""
         match = _ERROR.match(line)
+        if match and "not on whitelist" in match[2]:
+            return "a format that is not read: mp4, Matroska, y4m and others are, playlists and lists of files are not"
         return re.sub(r" @ 0x[0-9a-f]+", "", f"{match[1]}{match[2]}") if match else None
+
+    def flaw(self, errors: list[str]) -> str | None:
+        """Why a run that ended well is not to be trusted: what it said went wrong, if anything.
+
+        Where a video is damaged, decoders say so, make a picture up and go on.
+        """
+        if not errors:
+            return None
+        return (
+            f"it was measured, but not without errors ({'; '.join(errors)}); fetch the video again, or decode it to "
+            f"y4m as you would have it, and measure that"
+        )
 
     def miscount(self, frames: int) -> str | None:
         """Why ``frames`` in the report are not those of the two videos; None where they are."""

@@ -101,6 +101,11 @@ class VmafRun:
         """What it says, it says of errors."""
         return line[:_LONGEST_ERROR].strip() or None
 
+    def flaw(self, errors: list[str]) -> str | None:
+        """Why a run that ended well is not to be trusted: it decodes nothing, so nothing can be damaged."""
+        del errors
+        return None
+
     def miscount(self, frames: int) -> str | None:
         """Why ``frames`` in the report are not those of the two videos; None where they are."""
         reference, distorted = (self._video(video).frames for video in VIDEOS)
