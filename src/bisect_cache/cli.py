@@ -18,6 +18,13 @@ from bisect_cache import __version__
 from bisect_cache.errors import as_said
 from bisect_cache.files import CannotWrite, write_whole
 from bisect_cache.judging_options import judging_options, request_of, search_options
+from bisect_cache.measuring_options import (
+    DEFAULT_SECONDS,
+    measuring_options,
+    one_program,
+    remeasuring_of,
+    remeasuring_options,
+)
 from bisect_cache.printable import one_line
 
 if TYPE_CHECKING:
@@ -153,18 +160,9 @@ def generate(folder: Path, **options: Any) -> None:
 @commands.command(context_settings=_CONTEXT, short_help="Measure pairs of videos: one libvmaf report each.")
 @click.argument("pairs", metavar="PAIRS", type=click.Path(path_type=Path))
 @click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
-@click.option("--ffmpeg", metavar="PROGRAM", help="An ffmpeg with libvmaf; default: the frozen one of imageio-ffmpeg.")
-@click.option("--vmaf", metavar="PROGRAM", help="libvmaf's own program instead: it reads y4m and raw video.")
+@measuring_options
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Pairs at once; default: one for each processor.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Of libvmaf, for one pair; they change no value.")
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(0, min_open=True),
-    default=3600,
-    show_default=True,
-    metavar="SECONDS",
-    help="That one pair may take.",
-)
 def extract(pairs: Path, folder: Path, **options: Any) -> None:
     """Measure the videos of the list PAIRS: one libvmaf JSON report for each pair in FOLDER.
 
@@ -184,13 +182,13 @@ def extract(pairs: Path, folder: Path, **options: Any) -> None:
     from bisect_cache.extraction.running import Sharing
     from bisect_cache.extraction.running import extract as extract_all
 
-    if options["ffmpeg"] and options["vmaf"]:
-        raise click.UsageError("--ffmpeg and --vmaf name two programs; one measures all pairs")
+    named = one_program(options)
     listed = read_pairs(pairs)
-    program = find_program(options["ffmpeg"], options["vmaf"])
+    program = find_program(*named)
     sharing = Sharing.of(len(listed), options["jobs"], options["threads"])
+    seconds = options["time_limit"] or DEFAULT_SECONDS
     with _progress("measuring pairs") as progress:
-        done = extract_all(listed, program, folder, sharing, seconds=options["time_limit"], progress=progress)
+        done = extract_all(listed, program, folder, sharing, seconds=seconds, progress=progress)
     for key, why in done.again.items():
         click.echo(f"note: {one_line(key)}: was measured again, because {one_line(why)}", err=True)
     for key, why in done.failed.items():
@@ -212,17 +210,21 @@ def extract(pairs: Path, folder: Path, **options: Any) -> None:
     type=click.Path(path_type=Path),
     help="Where the table, or the folder with reports and labels, lies now.",
 )
+@remeasuring_options
 @click.option("--json", "json_file", metavar="FILE", help="Write the report there; - is standard output.")
-def check(folder: Path | None, strict: bool, source: Path | None, json_file: str | None) -> None:
+def check(folder: Path | None, strict: bool, source: Path | None, json_file: str | None, **measuring: Any) -> None:
     """Regenerate the cache in DIR from its recipe and say what differs.
 
     Writer drift (other bytes, same content) is a notice; everything else is drift and ends with exit code 1.
+
+    With --extract N, N pairs of videos of a cache that was made with `extract` are measured again, and their features
+    compared with those of the cache. What differs is feature drift: no model got worse by it.
     """
     from bisect_cache.report.terminal import show_check
     from bisect_cache.runs.request import CheckRequest
     from bisect_cache.runs.run import broken_check, run_check
 
-    request = CheckRequest(folder, strict, source)
+    request = CheckRequest(folder, strict, source, remeasuring_of(measuring))
     with _reported(json_file, lambda error: broken_check(error, request)), _progress("reading reports") as progress:
         report = run_check(request, progress)
     show_check(report, _console())

@@ -55,17 +55,18 @@ class Pair:
         return self.folder / self.names[role]
 
 
-def read_pairs(path: Path) -> list[Pair]:
+def read_pairs(path: Path, key: str = "key") -> list[Pair]:
     """The pairs of a list, CSV, JSON or parquet.
 
-    Columns ``key``, ``reference`` and ``distorted`` (paths relative to the list); ``size``, ``pixel_format`` and
-    ``fps`` of both videos, or of one as ``reference_size`` …; ``compare_size``, ``compare_pixel_format`` and
-    ``compare_fps``, to which both are converted; ``frames``, ``model``, ``features``. Others (``mos``, ``content``)
-    are for the recipe that makes a cache of the reports. Raises ``SourceAbsent``, ``BadSource``.
+    Columns ``key`` (or another that is named so), ``reference`` and ``distorted`` (paths relative to the list);
+    ``size``, ``pixel_format`` and ``fps`` of both videos, or of one as ``reference_size`` …; ``compare_size``,
+    ``compare_pixel_format`` and ``compare_fps``, to which both are converted; ``frames``, ``model``, ``features``.
+    Others (``mos``, ``content``) are for the recipe that makes a cache. Raises ``SourceAbsent``, ``BadSource``.
     """
-    table = open_table(path)
-    columns = {name: key_column(table, name) for name in ("key", *VIDEOS) if _is_there(table, name)}
-    missing = [name for name in ("key", *VIDEOS) if name not in columns]
+    table = open_table(path, key=key)
+    needed = {"key": key, **{video: video for video in VIDEOS}}
+    columns = {name: key_column(table, column) for name, column in needed.items() if _is_there(table, column)}
+    missing = [column for name, column in needed.items() if name not in columns]
     if missing:
         raise BadSource(
             f"{path}: is no pair list: it has no column {listed(missing)}; its columns are {listed(table.columns, 40)}"
@@ -88,7 +89,7 @@ def read_pairs(path: Path) -> list[Pair]:
 
 
 def _is_there(table: LabelledTable, name: str) -> bool:
-    return any(column.strip().casefold() == name for column in table.columns)
+    return any(column.strip().casefold() == name.casefold() for column in table.columns)
 
 
 def _pair(path: Path, row: int, cells: Mapping[str, str]) -> Pair:

@@ -15,7 +15,6 @@ from bisect_cache.files import CannotWrite
 from bisect_cache.staging import staged_folder
 
 _STAGE = "extract"
-DEFAULT_SECONDS = 3600.0
 Progress = Callable[[int, int], None]
 
 
@@ -57,7 +56,7 @@ def extract(
     reports: Path,
     sharing: Sharing,
     *,
-    seconds: float = DEFAULT_SECONDS,
+    seconds: float = 3600.0,
     progress: Progress = lambda _done, _total: None,
 ) -> Extracted:
     """Have a report of each pair in the folder ``reports``; those that are there and are right are kept.
