@@ -52,7 +52,10 @@ def test_two_videos_in_y4m_are_measured(tmp_path: Path) -> None:
         *["--feature", "psnr", "--threads", "2", "--json", "--output", "report", "--quiet"],
     ]
     assert record(tmp_path / "reports" / "a.json")["build"] | {"sha256": ""} == {
-        "program": "vmaf", "version": "3.0.0 (abc)", "libvmaf": "3.0.0", "sha256": ""
+        "program": "vmaf",
+        "version": "3.0.0 (abc)",
+        "libvmaf": "3.0.0",
+        "sha256": "",
     }
 
 
