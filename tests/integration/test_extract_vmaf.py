@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from videos import pair_list, program, record
 
 from bisect_cache.extraction.pairs import PairFailed, read_pairs
-from bisect_cache.extraction.programs import find_program
+from bisect_cache.extraction.programs import NoProgram, find_program
 from bisect_cache.extraction.running import Extracted, Sharing, extract
 from bisect_cache.extraction.vmaf import read_y4m
 
@@ -32,8 +33,8 @@ def y4m(path: Path, frames: int, header: str = "W4 H2 F25:1 C420jpeg") -> Path:
     return path
 
 
-def extracted(folder: Path, **row: Any) -> Extracted:
-    vmaf = program(folder / "vmaf", SCRIPT)
+def extracted(folder: Path, script: Sequence[str] = SCRIPT, **row: Any) -> Extracted:
+    vmaf = program(folder / "vmaf", script)
     one = {"key": "a", "reference": "r.y4m", "distorted": "d.y4m", **row}
     pairs = read_pairs(pair_list(folder / "pairs.csv", one))
     return extract(pairs, find_program(None, str(vmaf)), folder / "reports", Sharing(1, 2))
@@ -101,6 +102,23 @@ def test_fewer_frames_are_measured_where_that_is_declared(tmp_path: Path) -> Non
     assert extracted(tmp_path, frames=1).failed == {}
     assert "--frame_cnt 1" in " ".join(asked(tmp_path))
     assert extracted(tmp_path, frames="shortest").failed == {}
+
+
+@pytest.mark.parametrize("video", ["--reference", "--distorted"])
+def test_a_video_that_changes_while_it_is_measured_has_no_report(tmp_path: Path, video: str) -> None:
+    y4m(tmp_path / "r.y4m", 3)
+    y4m(tmp_path / "d.y4m", 3)
+    done = extracted(tmp_path, [*SCRIPT, f"os.utime(given[{video!r}], (1, 1))"])
+    assert "changed while it was measured" in done.failed["a"]
+    assert not (tmp_path / "reports" / "a.json").exists()
+
+
+def test_a_program_that_is_replaced_while_it_measures_ends_the_run(tmp_path: Path) -> None:
+    y4m(tmp_path / "r.y4m", 3)
+    y4m(tmp_path / "d.y4m", 3)
+    with pytest.raises(NoProgram, match="was replaced while it measured"):
+        extracted(tmp_path, [*SCRIPT, "os.utime(sys.argv[0], (1, 1))"])
+    assert not (tmp_path / "reports" / "a.json").exists()
 
 
 @pytest.mark.parametrize(("chroma", "length"), [("C422", 16), ("C444p10", 48), ("C420paldv", 12), ("", 12)])
