@@ -18,6 +18,13 @@ from bisect_cache import __version__
 from bisect_cache.errors import as_said
 from bisect_cache.files import CannotWrite, write_whole
 from bisect_cache.judging_options import judging_options, request_of, search_options
+from bisect_cache.measuring_options import (
+    DEFAULT_SECONDS,
+    measuring_options,
+    one_program,
+    remeasuring_of,
+    remeasuring_options,
+)
 from bisect_cache.printable import one_line
 
 if TYPE_CHECKING:
@@ -185,6 +192,51 @@ def datasets(names: tuple[str, ...], toml: bool) -> None:
         raise click.UsageError("--toml prints the file of one dataset; name it")
 
 
+@commands.command(context_settings=_CONTEXT, short_help="Measure pairs of videos: one libvmaf report each.")
+@click.argument("pairs", metavar="PAIRS", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
+@measuring_options
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Pairs at once; default: one for each processor.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Of libvmaf, for one pair; they change no value.")
+def extract(pairs: Path, folder: Path, **options: Any) -> None:
+    """Measure the videos of the list PAIRS: one libvmaf JSON report for each pair in FOLDER.
+
+    PAIRS is CSV or JSON with the columns key, reference and distorted (paths relative to it). What is not declared in
+    it is never guessed: videos of different sizes, rates or pixel formats are an error without compare_size,
+    compare_fps or compare_pixel_format. Reports that are there and are right are kept: run it again after an
+    interrupt. Then make the cache:
+
+    \b
+    bisect-cache extract pairs.csv reports
+    bisect-cache generate cache --reports reports --labels pairs.csv --key key --report-name '{key}.json'
+
+    Only for videos that you trust: ffmpeg runs with your rights.
+    """
+    from bisect_cache.extraction.pairs import read_pairs
+    from bisect_cache.extraction.programs import find_program
+    from bisect_cache.extraction.running import Sharing
+    from bisect_cache.extraction.running import extract as extract_all
+
+    named = one_program(options)
+    listed = read_pairs(pairs)
+    program = find_program(*named)
+    sharing = Sharing.of(len(listed), options["jobs"], options["threads"])
+    seconds = options["time_limit"] or DEFAULT_SECONDS
+    with _progress("measuring pairs") as progress:
+        done = extract_all(listed, program, folder, sharing, seconds=seconds, progress=progress)
+    for key, why in done.again.items():
+        click.echo(f"note: {one_line(key)}: was measured again, because {one_line(why)}", err=True)
+    for key, why in done.failed.items():
+        click.echo(f"failed: {one_line(key)}: {one_line(why)}", err=True)
+    click.echo(
+        f"{folder}: {len(done.made) + len(done.kept)} of {len(listed)} pairs have a report ({len(done.made)} measured, "
+        f"{len(done.kept)} kept), {program.build.program} {one_line(program.build.version)}, "
+        f"sha256:{program.build.sha256}"
+    )
+    if done.failed:
+        sys.exit(2)
+
+
 @commands.command(context_settings=_CONTEXT, short_help="Find out whether a cache still regenerates.")
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="Fail on writer drift too: same content, other bytes.")
@@ -193,17 +245,21 @@ def datasets(names: tuple[str, ...], toml: bool) -> None:
     type=click.Path(path_type=Path),
     help="Where the table, or the folder with reports and labels, lies now.",
 )
+@remeasuring_options
 @click.option("--json", "json_file", metavar="FILE", help="Write the report there; - is standard output.")
-def check(folder: Path | None, strict: bool, source: Path | None, json_file: str | None) -> None:
+def check(folder: Path | None, strict: bool, source: Path | None, json_file: str | None, **measuring: Any) -> None:
     """Regenerate the cache in DIR from its recipe and say what differs.
 
     Writer drift (other bytes, same content) is a notice; everything else is drift and ends with exit code 1.
+
+    With --extract N, N pairs of videos of a cache that was made with `extract` are measured again, and their features
+    compared with those of the cache. What differs is feature drift: no model got worse by it.
     """
     from bisect_cache.report.terminal import show_check
     from bisect_cache.runs.request import CheckRequest
     from bisect_cache.runs.run import broken_check, run_check
 
-    request = CheckRequest(folder, strict, source)
+    request = CheckRequest(folder, strict, source, remeasuring_of(measuring))
     with _reported(json_file, lambda error: broken_check(error, request)), _progress("reading reports") as progress:
         report = run_check(request, progress)
     show_check(report, _console())

@@ -111,7 +111,7 @@ def _regenerate(
     if outside:
         return None, _not_regenerated(f"its source {outside} lies outside the working folder")
     try:
-        return make(_with_source(recipe, source), Surroundings(folder, progress)), None
+        return make(with_source(recipe, source), Surroundings(folder, progress)), None
     except SourceAbsent as absent:
         if source:
             raise  # named by the user, who is waiting for a regeneration
@@ -141,7 +141,7 @@ def _source_outside(folder: Path, recipe: Recipe) -> str | None:
     return None
 
 
-def _with_source(recipe: Recipe, source: Path | None) -> Recipe:
+def with_source(recipe: Recipe, source: Path | None) -> Recipe:
     """The recipe with its source at ``source``: the table itself, or the folder that holds what the recipe names.
 
     Of a recipe of parts, the folder that holds the parts' own folders.

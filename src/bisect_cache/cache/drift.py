@@ -28,6 +28,7 @@ Kind = Literal[
     "corrupt",
     "manifest",
     "source",
+    "features",
 ]
 Severity = Literal["error", "warning", "notice"]
 CheckOutcome = Literal["clean", "writer-drift", "drift", "wiring-broke"]

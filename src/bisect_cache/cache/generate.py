@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import UNSET
+
 from bisect_cache import __version__
 from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.manifest import (
@@ -131,6 +133,7 @@ def describe(recipe: Recipe, made: Made, files: dict[str, FileRecord]) -> Manife
         source_sha256=dict(made.source_sha256),
         files=files,
         versions=_versions(),
+        build=made.build or UNSET,
     )
 
 

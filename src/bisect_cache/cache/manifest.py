@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
+from bisect_cache.cache.extracted import Build
 from bisect_cache.errors import OfStrangers
 from bisect_cache.files import CannotRead, read_file
 
@@ -224,6 +225,8 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The recipe's source files as they were read (a table, a label file), by their path in the recipe."""
     files: dict[CacheFile, FileRecord]
     versions: dict[str, str]
+    build: Build | UnsetType = UNSET
+    """The program that measured the features, where all reports name the same one."""
 
 
 def provenance_of(recipe: Recipe) -> Provenance:

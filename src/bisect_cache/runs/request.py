@@ -27,6 +27,23 @@ Looking = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)
+class Remeasuring:
+    """Measure pairs of a cache again, and with what."""
+
+    pairs: int
+    seed: int | None
+    ffmpeg: str | None
+    vmaf: str | None
+    seconds: float
+
+    @property
+    def words(self) -> list[str]:
+        """Of a command line."""
+        given = {"extract": self.pairs, "seed": self.seed, "ffmpeg": self.ffmpeg, "vmaf": self.vmaf}
+        return [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))]
+
+
+@dataclass(frozen=True)
 class CheckRequest:
     """What to check."""
 
@@ -35,6 +52,7 @@ class CheckRequest:
     strict: bool = False
     source: Path | None = None
     """Where the recipe's source lies now."""
+    remeasuring: Remeasuring | None = None
 
     @property
     def folder(self) -> Path:
@@ -45,7 +63,8 @@ class CheckRequest:
     def command(self) -> str:
         """The command line that makes the same check."""
         words = ["check", *([str(self.cache)] if self.cache else []), *(["--strict"] if self.strict else [])]
-        return _command(words + (["--source", str(self.source)] if self.source else []))
+        words += ["--source", str(self.source)] if self.source else []
+        return _command(words + (self.remeasuring.words if self.remeasuring else []))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bisect_cache.errors import BisectCacheError, as_said
 from bisect_cache.judge.choices import FEWEST_RESAMPLES
 from bisect_cache.runs.bench import Bench, at_work
-from bisect_cache.runs.request import BisectRequest, CheckRequest, Looking, shown
+from bisect_cache.runs.request import BisectRequest, CheckRequest, Looking, Remeasuring, shown
 from bisect_cache.search import Found
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def run_check(request: CheckRequest, progress: Progress = lambda _done, _total: 
     from bisect_cache.report.verdict import check_sentence
 
     checked = check(request.folder, strict=request.strict, source=request.source, progress=progress)
+    if request.remeasuring:
+        checked = _remeasured(checked, request, request.remeasuring, progress)
     contents, detectable = _resolution(request.folder) if not EXIT_CODES[checked.outcome] else (None, {})
     report = CheckReport(
         outcome=checked.outcome,
@@ -73,6 +75,25 @@ def run_check(request: CheckRequest, progress: Progress = lambda _done, _total: 
         environment=environment(),
     )
     return fit_to_show(report)
+
+
+def _remeasured(checked: Checked, request: CheckRequest, asked: Remeasuring, progress: Progress) -> Checked:
+    from bisect_cache.cache.drift import outcome_of
+    from bisect_cache.extraction.programs import find_program
+    from bisect_cache.extraction.remeasuring import remeasure
+
+    program = find_program(asked.ffmpeg, asked.vmaf)
+    found = remeasure(
+        request.folder,
+        program,
+        asked.pairs,
+        seed=asked.seed,
+        source=request.source,
+        seconds=asked.seconds,
+        progress=progress,
+    )
+    findings = (*checked.findings, found)
+    return replace(checked, findings=findings, outcome=outcome_of(findings, strict=request.strict))
 
 
 def _resolution(folder: Path) -> tuple[int | None, dict[str, float]]:

@@ -17,6 +17,7 @@ import numpy as np
 from msgspec import Meta, Struct, field
 from numpy.typing import NDArray
 
+from bisect_cache.cache.extracted import RECORD, Extraction
 from bisect_cache.cache.recipes.interface import BadSource
 from bisect_cache.exact import exact_mean, exact_sum
 
@@ -43,6 +44,8 @@ class Report(Struct, frozen=True):
 
     frames: Annotated[tuple[Frame, ...], Meta(min_length=1)]
     version: str | None = None
+    extraction: Extraction | None = field(default=None, name=RECORD)
+    """What `bisect-cache extract` wrote into it."""
 
 
 _DECODER = msgspec.json.Decoder(Report)

@@ -16,6 +16,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from bisect_cache.cache.extracted import Build
 from bisect_cache.cache.manifest import DEFAULT_FEATURES, MANIFEST_NAME, Reports
 from bisect_cache.cache.recipes.clips import Clips, read_clips
 from bisect_cache.cache.recipes.interface import BadSource, Made, Progress, Surroundings
@@ -74,6 +75,7 @@ def make_reports(recipe: Reports, surroundings: Surroundings) -> Made:
         content=clips.content,
         notes=(*_notes_on_pairs(pairs), *_notes_on_mixtures(measured), *complete.notes),
         source_sha256={recipe.labels: sha256_of_file(labels.path)},
+        build=next(iter(measured.builds)) if len(measured.builds) == 1 else None,
         recipe=replace(recipe, target=clips.target, content=clips.content_column),
     )
 
@@ -167,6 +169,7 @@ class _Measured:
     spellings: Mapping[str, Counter[str]]
     """How many reports spell a feature how."""
     versions: Counter[str]
+    builds: Counter[Build | None]
     metrics: frozenset[str]
     """Of the first report, to say what there is."""
 
@@ -177,6 +180,7 @@ def _measure(
     pooled = {feature: np.full(len(reports), np.nan) for feature in features}
     spellings: dict[str, Counter[str]] = {feature: Counter() for feature in features}
     versions: Counter[str] = Counter()
+    builds: Counter[Build | None] = Counter()
     metrics: frozenset[str] = frozenset()
     progress(0, len(reports))
     for index, read in enumerate(reports):
@@ -184,6 +188,7 @@ def _measure(
         names = metric_names(report)
         metrics = metrics or frozenset(names)
         versions[report.version or "unknown"] += 1
+        builds[report.extraction.build if report.extraction else None] += 1
         for feature in features:
             spelling = spelling_in(names, feature)
             if spelling is not None:
@@ -191,7 +196,7 @@ def _measure(
                 pooled[feature][index] = pool(values_of(report, spelling), pooling)
         progress(index + 1, len(reports))
     there = {feature: values for feature, values in pooled.items() if spellings[feature]}
-    return _Measured(there, [each for each in features if each not in there], spellings, versions, metrics)
+    return _Measured(there, [each for each in features if each not in there], spellings, versions, builds, metrics)
 
 
 def _check_measured(measured: _Measured, store: Path, *, asked_for: bool) -> None:
@@ -206,6 +211,9 @@ def _notes_on_mixtures(measured: _Measured) -> list[str]:
     notes = []
     if len(measured.versions) > 1:
         notes.append(f"reports mix libvmaf versions: {_counted(measured.versions)}")
+    if len(measured.builds) > 1:
+        builds = {"none is named" if build is None else build.said: count for build, count in measured.builds.items()}
+        notes.append(f"reports are of several builds: {_counted(Counter(builds))}")
     mixed = [_counted(counts) for counts in measured.spellings.values() if len(counts) > 1]
     if mixed:
         notes.append(f"reports mix spellings of a feature: {'; '.join(mixed)}")
@@ -216,5 +224,5 @@ _MOST_COUNTED = 10
 
 
 def _counted(counts: Counter[str]) -> str:
-    shown = ", ".join(f"{name[:40]!r} in {count}" for name, count in sorted(counts.items())[:_MOST_COUNTED])
+    shown = ", ".join(f"{name[:100]!r} in {count}" for name, count in sorted(counts.items())[:_MOST_COUNTED])
     return shown + (f" and {len(counts) - _MOST_COUNTED} more" if len(counts) > _MOST_COUNTED else "")
