@@ -21,7 +21,7 @@ from bisect_cache.judge import judge as judging
 from bisect_cache.judge.judge import Judge, Ports
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.timeline.folder import FolderModel
-from bisect_cache.timeline.interface import Checkpoint
+from bisect_cache.timeline.interface import Checkpoint, ModelFiles
 from bisect_cache.worker import process
 from bisect_cache.worker.process import Limits, Worker
 
@@ -196,7 +196,7 @@ def test_a_model_that_crashes_the_process_is_untestable_and_the_run_goes_on(shar
     assert is_good(judged(shared, linear(), tmp_path))
 
 
-class Killing:
+class Killing(ModelFiles):
     """A checkpoint whose external data is asked for by a worker that dies meanwhile, as often as ``times``."""
 
     def __init__(self, worker: Worker, made: onnx.ModelProto, data: bytes, times: int) -> None:
@@ -239,7 +239,7 @@ def test_a_worker_that_is_killed_while_it_starts_is_started_again(cache: Cache, 
 
 
 def test_a_checkpoint_that_cannot_be_read_is_untestable(shared: Judge) -> None:
-    class Gone:
+    class Gone(ModelFiles):
         def model(self) -> bytes:
             raise CannotRead("lies in a commit that was not fetched")
 
