@@ -396,7 +396,7 @@ def test_what_mentions_a_location_and_is_no_model_is_untestable(shared: Judge, t
 def test_a_sidecar_that_is_no_object_makes_its_model_untestable(shared: Judge, tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text("[1]")
     measurement = judged(shared, linear(), tmp_path, sidecar="m.json")
-    assert measurement.fault == "its sidecar m.json is no JSON object"
+    assert measurement.fault == "its sidecar m.json cannot be used: it is no JSON object"
 
 
 def test_every_note_on_a_model_is_kept(shared: Judge, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def told_of(checkpoint: Checkpoint, model: Model, read: Read) -> tuple[Model, tu
     names, scaler = None, None
     notes: tuple[str, ...] = ()
     if checkpoint.sidecar is not None:
-        document = _document(checkpoint.sidecar, read)
+        document = _declared(checkpoint.sidecar, read)
         names, scaler = names_in(document), _scaler(document, wanted, checkpoint.sidecar) if wanted else None
         keys = keys_in(document) if silent else ()
         notes = (f"its sidecar lists {listed(keys)}, which was not applied",) if keys else ()
@@ -58,13 +58,20 @@ def told_of(checkpoint: Checkpoint, model: Model, read: Read) -> tuple[Model, tu
     return told, notes
 
 
+def _declared(location: str, read: Read) -> dict[str, Any]:
+    try:
+        return _document(location, read)
+    except CannotRead as error:
+        raise CannotRead(f"its sidecar {location} cannot be used: {error}") from error
+
+
 def _document(location: str, read: Read) -> dict[str, Any]:
     try:
         document = json.loads(read(location, LARGEST_SIDECAR))
     except (ValueError, RecursionError) as error:
-        raise CannotRead(f"its sidecar {location} is no JSON ({error})") from error
+        raise CannotRead(f"it is no JSON ({error})") from error
     if not isinstance(document, dict):
-        raise CannotRead(f"its sidecar {location} is no JSON object")
+        raise CannotRead("it is no JSON object")
     return document
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -158,6 +158,10 @@ def declared_in(document: object, place: str = "") -> Feeding:
     if isinstance(inputs, dict):
         for name, extra in inputs.items():  # one by one, because an error in all of them would not name the input
             converted(extra, Extra, _joined(place, f"inputs.{name}"))
+    said = document.get("normalisation")
+    if isinstance(said, str) and said not in get_args(Source):
+        key, known = _joined(place, "normalisation"), " or ".join(get_args(Source))
+        raise NotDeclared(f"{key}: is '{said[:80]}'; it can be {known}, or a table with mean and std")
     return converted(document, Feeding, place)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import msgspec
 
@@ -25,12 +25,14 @@ from bisect_cache.timeline.declaration import (
     declared_in,
     words,
 )
+from bisect_cache.timeline.feeding_document import LARGEST_JSON, NoDocument, read_document
 from bisect_cache.timeline.interface import Checkpoint, Timeline
 
-LARGEST_FILE = 4 << 20
-"""Bytes: room for ten thousand features by name, several times."""
 _MOST_ENTRIES = 1000
+_MOST_LOOKS = 2_000_000
+"""Of declarations at models, each a fraction of a millisecond."""
 _OF_FILE = ("sidecar", "models")
+_Sidecar: Any = Name | bool
 _WAY_OUT = "docs/models.md shows one"
 
 
@@ -44,7 +46,7 @@ class Declares:
 
     feeding: Feeding = DECLARES_NOTHING
     sidecar: str | None = None
-    """Location of each model's sidecar, with ``{stem}`` and ``{name}`` of its file."""
+    """Location of each model's sidecar, with ``{stem}`` and ``{name}`` of its file; empty where it has none."""
     match: str | None = None
 
     def fits(self, checkpoint: Checkpoint) -> bool:
@@ -55,7 +57,9 @@ class Declares:
     def words(self) -> str:
         """For a reader."""
         told = list(words(self.feeding))
-        return "; ".join([*told, *([f"sidecar {printable(self.sidecar)}"] if self.sidecar is not None else [])])
+        if self.sidecar is not None:
+            told.append(f"sidecar {printable(self.sidecar)}" if self.sidecar else "no sidecar")
+        return "; ".join(told)
 
 
 @dataclass(frozen=True)
@@ -71,17 +75,23 @@ class FeedingFile:
         feeding, sidecar = DECLARES_NOTHING, None
         for one in self.declares:
             if one.fits(checkpoint):
-                feeding, sidecar = combined(feeding, one.feeding), one.sidecar or sidecar
-        if feeding == DECLARES_NOTHING and sidecar is None:
+                feeding = combined(feeding, one.feeding)
+                sidecar = sidecar if one.sidecar is None else one.sidecar
+        if feeding == DECLARES_NOTHING and not sidecar:
             return checkpoint
-        if checkpoint.sidecar is None and sidecar is not None:
+        if checkpoint.sidecar is None and sidecar:
             checkpoint = _with_sidecar(checkpoint, sidecar)
         # Equal models that are fed differently are not the same to a judge.
         content = checkpoint.content and f"{checkpoint.content} fed:{_digest(feeding)}"
         return replace(checkpoint, feeding=feeding, content=content)
 
     def applied(self, timeline: Timeline) -> Timeline:
-        """The timeline, each model with what is declared of it."""
+        """The timeline, each model with what is declared of it. Raises ``BadFeeding`` for too much of both."""
+        if len(timeline.checkpoints) * len(self.declares) > _MOST_LOOKS:
+            raise BadFeeding(
+                f"{self.shown}: {len(self.declares):,} declarations for {len(timeline.checkpoints):,} models; match "
+                f"more of them with one"
+            )
         return replace(timeline, checkpoints=tuple(map(self.given_to, timeline.checkpoints)))
 
     def notes(self, checkpoints: Sequence[Checkpoint]) -> Iterator[str]:
@@ -104,13 +114,11 @@ def read_feeding(path: Path) -> FeedingFile:
     """The file at ``path``, JSON or TOML by its suffix. Raises ``BadFeeding`` with the key that is at fault."""
     shown = printable(str(path), LONGEST_PLACE)
     try:
-        data = read_file(path, shown, LARGEST_FILE)
-    except CannotRead as error:
-        raise BadFeeding(f"what --feeding names cannot be read: {error}") from error
-    document = _document(data, path.suffix.lower(), shown)
-    try:
+        document = read_document(read_file(path, shown, LARGEST_JSON), path.suffix.lower())
         return FeedingFile(shown, tuple(_declares(document)))
-    except NotDeclared as error:
+    except CannotRead as error:
+        raise BadFeeding(f"the declaration of how models are fed cannot be read: {error}") from error
+    except (NoDocument, NotDeclared) as error:
         raise BadFeeding(f"{shown}: {error}; {_WAY_OUT}") from error
 
 
@@ -133,34 +141,9 @@ def _digest(feeding: Feeding) -> str:
     return hashlib.sha256(msgspec.json.encode(feeding, order="sorted")).hexdigest()[:32]
 
 
-def _document(data: bytes, suffix: str, shown: str) -> dict[str, object]:
-    try:
-        text = data.decode("utf-8-sig")
-        if suffix == ".json":
-            document = json.loads(text, object_pairs_hook=_each_key_once)
-        elif suffix == ".toml":
-            import tomllib
-
-            document = tomllib.loads(text)
-        else:
-            raise BadFeeding(f"{shown}: is told to be neither .json nor .toml by its name; call it one of them")
-    except (ValueError, RecursionError) as error:  # both kinds of decode errors are ValueErrors
-        said = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise BadFeeding(f"{shown}: no {suffix[1:].upper()} that can be read ({said}); {_WAY_OUT}") from error
+def _declares(document: object) -> Iterator[Declares]:
     if not isinstance(document, dict):
-        raise BadFeeding(f"{shown}: is no table of {', '.join((*KEYS, *_OF_FILE))}; {_WAY_OUT}")
-    return document
-
-
-def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the key '{next(name for name in names if names.count(name) > 1)[:200]}' stands there twice")
-    return found
-
-
-def _declares(document: Mapping[str, object]) -> Iterator[Declares]:
+        raise NotDeclared(f"is no table of {', '.join((*KEYS, *_OF_FILE))}")
     yield _one({key: value for key, value in document.items() if key != "models"}, "")
     entries = document.get("models", [])
     if not isinstance(entries, list) or len(entries) > _MOST_ENTRIES:
@@ -173,13 +156,14 @@ def _declares(document: Mapping[str, object]) -> Iterator[Declares]:
 
 
 def _one(table: Mapping[str, object], place: str) -> Declares:
-    own = {key: value for key, value in table.items() if key not in {"sidecar", "match"}}
-    known = (*KEYS, *_OF_FILE) if not place else (*KEYS, "sidecar", "match")
+    before = f"{place}." if place else ""
+    known = (*KEYS, "sidecar", "match") if place else (*KEYS, *_OF_FILE)
     for key in table:
         if key not in known:
-            raise NotDeclared(f"{place + '.' if place else ''}{key[:200]}: no such key; there are {', '.join(known)}")
-    sidecar, match = (
-        None if key not in table else converted(table[key], Name, f"{place}.{key}" if place else key)
-        for key in ("sidecar", "match")
-    )
-    return Declares(declared_in(own, place), sidecar, match)
+            raise NotDeclared(f"{before}{key[:200]}: no such key; there are {', '.join(known)}")
+    sidecar = converted(table["sidecar"], _Sidecar, f"{before}sidecar") if "sidecar" in table else None
+    if sidecar is True:
+        raise NotDeclared(f"{before}sidecar: is true; name a file, such as '{{stem}}.json', or say false for none")
+    match = converted(table["match"], Name, f"{before}match") if "match" in table else None
+    own = {key: value for key, value in table.items() if key in KEYS}
+    return Declares(declared_in(own, place), sidecar or ("" if sidecar is False else None), match)
