@@ -95,6 +95,6 @@ def _must_be_one(port: Port, width: int) -> None:
 def _refuse_fractions(port: Port, numbers: Sequence[float], dtype: str) -> None:
     bits = 8 * int(dtype[-1])
     low, high = (0, 2**bits) if dtype[1] == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1))
-    odd = [number for number in numbers if not number.is_integer() or not low <= number < high]
+    odd = [number for number in numbers if number != int(number) or not low <= number < high]
     if odd:
         raise CannotFeed(f"its input {port} takes whole numbers of {bits} bits; {odd[0]:g} is declared for it")
