@@ -41,14 +41,14 @@ stds = st.tuples(*[st.floats(1e-6, 1e6)] * 2)
 @given(features, st.permutations([0, 1, 2]), means, stds, st.sampled_from([("<f4", "<f"), ("<f8", "<d")]))
 def test_normalisation_is_float64_rounded_once(values, order, mean, std, kind) -> None:
     rows, columns = np.array(values, np.float32), order[:2]
-    made = preparing(columns, kind[0], mean=mean, std=std).inputs(rows).all["x"]
+    made = preparing(columns, kind[0], mean=mean, std=std).inputs(rows)[:]["x"]
     assert made.dtype == np.dtype(kind[0])
     assert made.tolist() == one_by_one(rows, columns, mean, std, kind[1])
 
 
 def test_features_that_are_not_normalised_keep_their_bits() -> None:
-    assert preparing().inputs(ROWS).all["x"].tobytes() == ROWS.tobytes()
-    assert preparing((2, 0), "<f8").inputs(ROWS).all["x"].tolist() == [[2, 0], [5, 3], [8, 6], [11, 9]]
+    assert preparing().inputs(ROWS)[:]["x"].tobytes() == ROWS.tobytes()
+    assert preparing((2, 0), "<f8").inputs(ROWS)[:]["x"].tolist() == [[2, 0], [5, 3], [8, 6], [11, 9]]
 
 
 def test_a_std_that_makes_features_too_large_is_said() -> None:
@@ -66,15 +66,14 @@ def test_other_inputs_come_with_every_row_or_once() -> None:
         ExtraFeed("one of cache", "<i4", columns=(1,), flat=True),
     ]
     made = preparing(extras=extras).inputs(ROWS)
-    assert {name: (array.tolist(), array.dtype.str) for name, array in made[1:3].all.items() if name != "x"} == {
+    assert {name: (array.tolist(), array.dtype.str) for name, array in made[1:3].items() if name != "x"} == {
         "hot": ([[0, 1], [0, 1]], "<f4"),
         "code": ([3, 3], "<i8"),
         "whole": ([1, 2, 3], "<f8"),
         "of cache": ([[5, 3], [8, 6]], "<f8"),
         "one of cache": ([4, 7], "<i4"),
     }
-    assert len(made) == 4
-    assert all(array.flags.c_contiguous for array in made.all.values())
+    assert all(array.flags.c_contiguous for array in made[:].values())
 
 
 @pytest.mark.parametrize(
@@ -88,7 +87,7 @@ def test_columns_for_whole_numbers_must_hold_them(dtype: str, value: float, fits
     rows = np.array([[value, 0, 0]], np.float32)
     made = preparing(extras=[ExtraFeed("code", dtype, columns=(0,))])
     if fits:
-        assert made.inputs(rows).all["code"].tolist() == [[value]]
+        assert made.inputs(rows)[:]["code"].tolist() == [[value]]
         return
     with pytest.raises(CannotFeed, match=r"its input 'code' takes whole numbers \(u?int\d+\); its columns hold"):
         made.inputs(rows)
@@ -109,8 +108,7 @@ def test_batches_and_threads_change_nothing_that_is_fed(rows: int, batch, thread
     extras = [ExtraFeed("hot", "<f4", constant=(0.0, 2.0)), ExtraFeed("more", "<f8", columns=(2, 0))]
     made = preparing((1, 2), "<f8", batch, extras, mean=(0.5, 0.25), std=(0.1, 3.0))
 
-    def run(inputs):
-        fed = inputs.all
+    def run(fed):
         assert batch is None or all(len(array) == batch for array in fed.values())
         return fed["x"][:, 0] + 10 * fed["x"][:, 1] + fed["hot"][:, 1] + fed["more"][:, 0] * fed["more"][:, 1]
 

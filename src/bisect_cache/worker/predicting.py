@@ -15,9 +15,9 @@ _ROWS_COMPARED = 64
 _TOLERANCE = 1e-4
 
 Run = Callable[[Any], Any]
-"""From rows made ready to what the model gives for them; may be called from several threads at once."""
+"""From a slice of rows made ready to what the model gives for them; may be called from several threads at once."""
 Prepare = Callable[[NDArray[Any]], Any]
-"""From a matrix (n, F) to what ``Run`` takes: n rows, which can be sliced."""
+"""From a matrix (n, F) to n rows made ready, of which ``Run`` takes slices."""
 
 
 class NoScores(Exception):
@@ -42,12 +42,12 @@ def predict(
     rows = len(matrix)
 
     def score(part: NDArray[Any]) -> NDArray[Any]:
-        return _scores(run(prepare(part)), len(part))
+        return _scores(run(prepare(part)[:]), len(part))
 
     if batch is not None and batch != rows:
         padded = np.concatenate([matrix, np.repeat(matrix[-1:], -rows % batch, axis=0)])
         stretch = max(1, ROWS_AT_A_TIME // batch) * batch
-        scores = _side_by_side(lambda part: _in_batches(run, prepare(part), batch), padded, stretch, threads)
+        scores = _side_by_side(lambda part: _in_batches(run, prepare(part), len(part), batch), padded, stretch, threads)
         return scores[:rows], f"fed in batches of {batch}, which the model fixes"
     if batch == rows or rows <= ROWS_AT_A_TIME:
         return score(matrix), None
@@ -67,8 +67,8 @@ def _side_by_side(score: _Score, matrix: NDArray[Any], stretch: int, threads: in
         return np.concatenate(list(pool.map(score, parts)))
 
 
-def _in_batches(run: Run, part: Any, batch: int) -> NDArray[Any]:
-    return np.concatenate([_scores(run(part[start : start + batch]), batch) for start in range(0, len(part), batch)])
+def _in_batches(run: Run, ready: Any, rows: int, batch: int) -> NDArray[Any]:
+    return np.concatenate([_scores(run(ready[start : start + batch]), batch) for start in range(0, rows, batch)])
 
 
 def _depends_on_other_rows(score: _Score, matrix: NDArray[Any]) -> bool:

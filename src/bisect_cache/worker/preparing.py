@@ -9,8 +9,8 @@ two, which no metric shows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,24 +22,17 @@ from bisect_cache.worker.ports import CannotFeed
 from bisect_cache.worker.predicting import NoScores
 
 
-@dataclass(frozen=True)
 class Inputs:
-    """What a stretch of rows becomes: by input, an array whose first axis is the rows."""
+    """What a stretch of rows becomes; a slice of it is what a runtime is given for these rows: arrays by input."""
 
-    arrays: Mapping[str, NDArray[Any]]
-    once: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    """By input, what is the same for any number of rows."""
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], once: Mapping[str, NDArray[Any]]) -> None:
+        """The first axis of ``arrays`` is the rows; ``once`` is the same for any number of them."""
+        self._arrays = tuple(arrays.items())
+        self._once = dict(once)
 
-    def __len__(self) -> int:
-        return len(next(iter(self.arrays.values())))
-
-    def __getitem__(self, rows: slice) -> Self:
-        return type(self)({name: array[rows] for name, array in self.arrays.items()}, self.once)
-
-    @property
-    def all(self) -> dict[str, NDArray[Any]]:
-        """By input, what a runtime is given."""
-        return {**self.arrays, **self.once}
+    def __getitem__(self, rows: slice) -> dict[str, NDArray[Any]]:
+        given = {name: array[rows] for name, array in self._arrays}  # for one row at a time, this is what costs
+        return {**given, **self._once} if self._once else given
 
 
 @dataclass(frozen=True)

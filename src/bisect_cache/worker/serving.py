@@ -25,7 +25,7 @@ from bisect_cache.worker.external import external_locations
 from bisect_cache.worker.feeding import names_in, plan
 from bisect_cache.worker.ports import CannotFeed, Port
 from bisect_cache.worker.predicting import NoScores, predict
-from bisect_cache.worker.preparing import Inputs, Preparing, rescaled
+from bisect_cache.worker.preparing import Preparing, rescaled
 from bisect_cache.worker.protocol import (
     LARGEST_BODY,
     LARGEST_HEAD,
@@ -138,9 +138,10 @@ def _answer(head: Model, model: bytes, rows: _Rows, fetch: Fetch, memory: int) -
         declared = declared_of(head.declared, head.of_sidecar, session.get_modelmeta().custom_metadata_map)
         preparing = _plan(session, head, declared, rows.columns)
         feed = preparing.feed
+        wanted = [feed.output]
 
-        def run(inputs: Inputs) -> Any:
-            return preparing.score(session.run([feed.output], inputs.all)[0])
+        def run(inputs: dict[str, NDArray[Any]]) -> Any:
+            return preparing.score(session.run(wanted, inputs)[0])
 
         predictions, note = predict(run, rows.matrix, feed.batch, rows.threads, preparing.inputs)
         predictions = rescaled(predictions, declared.feeding.output)
