@@ -349,6 +349,27 @@ def test_a_hint_reads_no_folder_no_pipe_no_link_that_leads_out_and_no_large_file
     assert "at most 10 are read" in fault
 
 
+HALF = '"' + chr(92) + 'ud800"'
+
+
+@pytest.mark.parametrize(
+    ("metadata", "sidecar", "words"),
+    [
+        ({"feature_order": f"[{HALF}]"}, None, "wants the features \ufffd"),
+        ({METADATA_KEY: f'{{"features": [{HALF}]}}'}, None, "half a character stands in it"),
+        ({METADATA_KEY: '{"normalisation": "metadata"}', "mean": f"[{HALF}]", "std": "1"}, None, "holds \ufffd, which"),
+        ({}, f'{{"features": [{HALF}]}}', "its sidecar m.json has half a character in a name"),
+    ],
+)
+def test_half_a_character_costs_its_model_and_no_worker(
+    judge: Judge, tmp_path: Path, metadata: dict[str, str], sidecar: str | None, words: str
+) -> None:
+    made = placed(tmp_path, linear(metadata=metadata))
+    (tmp_path / "m.json").write_text(sidecar or "{}")
+    assert words in (judge.measure(made.checkpoint(sidecar="m.json" if sidecar else None)).fault or "")
+    assert judge._worker.alive
+
+
 def test_normalisation_in_metadata_that_nobody_declared_is_said(judge: Judge, tmp_path: Path) -> None:
     made = placed(tmp_path, linear(metadata={"input_mean": "0.5", "input_std": "2"}))
     assert judge.measure(made.checkpoint()).notes == (

@@ -53,7 +53,11 @@ def told_of(checkpoint: Checkpoint, model: Model, read: Read) -> tuple[Model, tu
     elif silent:
         notes = tuple(_hints(checkpoint, read))
     told = Model(model.input, model.output, names, checkpoint.feeding, scaler)
-    if len(packed(told, 0)) > LARGEST_HEAD:
+    try:
+        length = len(packed(told, 0))
+    except UnicodeEncodeError as error:  # JSON can spell it
+        raise CannotDeclare(f"its sidecar {checkpoint.sidecar} has half a character in a name") from error
+    if length > LARGEST_HEAD:
         raise CannotDeclare(f"what is declared of it has more than {LARGEST_HEAD:,} bytes")
     return told, notes
 

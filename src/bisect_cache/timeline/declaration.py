@@ -168,7 +168,11 @@ def declared_in(document: object, place: str = "") -> Feeding:
 def converted(document: object, kind: type[_Type], place: str) -> _Type:
     """Decoded data as ``kind``. Raises ``NotDeclared`` with the key, below ``place``, that does not fit."""
     try:
-        return msgspec.convert(document, kind)
+        made = msgspec.convert(document, kind)
+        msgspec.json.encode(made)
+        return made
+    except UnicodeEncodeError as error:  # JSON can spell it, and the worker cannot be told
+        raise NotDeclared(f"{place or 'it'}: half a character stands in it, which no name has"[:300]) from error
     except msgspec.ValidationError as error:
         found = _AT.fullmatch(str(error))
         key = _joined(place, found[2]) if found else place

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from bisect_cache.printable import printable
 from bisect_cache.timeline.declaration import Normalisation, Numbers, listed
 
 KNOWN = (
@@ -129,7 +130,7 @@ def _numbers(value: object, key: str) -> Numbers:
         raise NoNumbers(f"{key[:200]} holds {len(inner)} numbers; 1 to {_MOST_NUMBERS:,} are read")
     odd = [one for one in inner if not _is_number(one)]
     if odd:
-        raise NoNumbers(f"{key[:200]} holds {str(odd[0])[:80]}, which is no finite number")
+        raise NoNumbers(f"{key[:200]} holds {printable(str(odd[0]), 80)}, which is no finite number")
     if isinstance(value, dict):
         return {str(name): float(one) for name, one in zip(value, inner, strict=True)}
     return tuple(float(one) for one in inner) if isinstance(value, list) else float(inner[0])

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bisect_cache.printable import printable
 from bisect_cache.worker.confinement.confine import WALLS, Wall, confine, end_with_the_parent, held
 from bisect_cache.worker.confinement.limits import limit_memory, limit_processor
 from bisect_cache.worker.declared import Declared, declared_of
@@ -146,10 +147,10 @@ def _answer(head: Model, model: bytes, rows: _Rows, fetch: Fetch, memory: int) -
         predictions, note = predict(run, rows.matrix, feed.batch, rows.threads, preparing.inputs)
         predictions = rescaled(predictions, declared.feeding.output)
     except (CannotFeed, NoScores) as refusal:
-        return Untestable(str(refusal)[:_LONGEST_REASON]), b""
+        return Untestable(printable(str(refusal), _LONGEST_REASON)), b""
     except Exception as error:  # ONNX Runtime raises its own kinds, and plain RuntimeError, for what a model holds
         return Untestable(_said(error, memory)), b""
-    notes = tuple(one[:_LONGEST_REASON] for one in (*declared.notes, note) if one)
+    notes = tuple(printable(one, _LONGEST_REASON) for one in (*declared.notes, note) if one)
     return Predictions("<f4" if predictions.itemsize == 4 else "<f8", notes), predictions.tobytes()
 
 
