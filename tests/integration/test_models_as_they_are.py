@@ -341,9 +341,8 @@ def test_a_hint_reads_no_folder_no_pipe_no_link_that_leads_out_and_no_large_file
         take()
     beside.write_text(json.dumps(GOOD_NUMBERS))
     assert judge.measure(made.checkpoint()).notes == (HINT,)
-    monkeypatch.setattr(sidecars, "_LARGEST_HINT", 10)
-    assert judge.measure(made.checkpoint()).notes == ()
     monkeypatch.setattr(sidecars, "LARGEST_SIDECAR", 10)
+    assert judge.measure(made.checkpoint()).notes == ()
     fault = judge.measure(made.checkpoint(sidecar="m.json")).fault or ""
     assert "its sidecar m.json cannot be used" in fault
     assert "at most 10 are read" in fault

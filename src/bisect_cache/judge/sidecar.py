@@ -15,11 +15,12 @@ from bisect_cache.timeline.declaration import Normalisation, listed
 from bisect_cache.timeline.interface import Checkpoint
 from bisect_cache.worker.feeding import names_in
 from bisect_cache.worker.normalising import NoNumbers, Scaler, keys_in, pairs_in, scaler_in
-from bisect_cache.worker.protocol import LARGEST_HEAD, Model, packed
+from bisect_cache.worker.protocol import Model, packed
 
-LARGEST_SIDECAR = 4 << 20
+LARGEST_SIDECAR = 1 << 20
 """Bytes; those that were found have a few thousand."""
-_LARGEST_HINT = 1 << 20
+_MOST_TOLD = 1 << 20
+"""Bytes that the worker is told of one model."""
 _USUAL = ("{stem}.json", "{name}.json")
 """Where a sidecar lies that a hint is given on."""
 Read = Callable[[str, int], bytes]
@@ -57,8 +58,8 @@ def told_of(checkpoint: Checkpoint, model: Model, read: Read) -> tuple[Model, tu
         length = len(packed(told, 0))
     except UnicodeEncodeError as error:  # JSON can spell it
         raise CannotDeclare(f"its sidecar {checkpoint.sidecar} has half a character in a name") from error
-    if length > LARGEST_HEAD:
-        raise CannotDeclare(f"what is declared of it has more than {LARGEST_HEAD:,} bytes")
+    if length > _MOST_TOLD:
+        raise CannotDeclare(f"what is declared of it has more than {_MOST_TOLD:,} bytes")
     return told, notes
 
 
@@ -94,7 +95,7 @@ def _hints(checkpoint: Checkpoint, read: Read) -> Iterator[str]:
         if not checkpoint.files.holds(location):
             continue
         try:
-            pairs = pairs_in(_document(location, lambda place, _: read(place, _LARGEST_HINT)))
+            pairs = pairs_in(_document(location, read))
         except CannotRead:
             continue  # it is nobody's sidecar
         if pairs:
