@@ -45,6 +45,12 @@ _MODELS = (
         help="JSON beside each model that lists its features in order, such as '{stem}.json'.",
     ),
     click.option(
+        "--feeding",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="JSON or TOML that declares how models are fed: normalisation, other inputs, the scale of scores.",
+    ),
+    click.option(
         "--predicts",
         type=click.Choice(get_args(Predicts)),
         default="quality",
@@ -159,6 +165,7 @@ def request_of(options: Mapping[str, Any], paths: tuple[str, ...] = ()) -> Bisec
         input=options["input"],
         output=options["output"],
         sidecar=options["sidecar"],
+        feeding=options["feeding"],
         predicts=options["predicts"],
         budget=options.get("time_budget", DEFAULT_BUDGET),
         resampling=Resampling(options["resamples"], options["seed"], options["confidence"]),

@@ -35,7 +35,7 @@ def answers() -> Sequence[bytes]:
     """What a worker answers that nobody took over."""
     scores = np.linspace(0, 1, _ROWS).astype("<f4").tobytes()
     hello, wants = _message(Hello("1.32.0", ())), _message(Wants("weights.bin"))
-    predictions = _message(Predictions("<f4", note="fed by name"), scores)
+    predictions = _message(Predictions("<f4", notes=("fed by name",)), scores)
     return [hello + predictions, hello + wants + predictions, hello + _message(Untestable("it wants other inputs"))]
 
 

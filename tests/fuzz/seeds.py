@@ -150,6 +150,22 @@ def registries_yaml() -> Sequence[bytes]:
     return [*(query + b"\n" + plain for query in (*_FILTERS, _KEYS)), b"\n" + mapping, b"\n" + flow]
 
 
+def declarations_json() -> Sequence[bytes]:
+    keys = {"from": "sidecar", "mean": "norm.mean", "std": "norm.std"}
+    other = {"codec": {"one_hot": 3, "of": 14}, "qp": {"columns": ["qp"]}, "fps": {"constant": [0.5, 30]}}
+    whole = {"sidecar": "{stem}.json", "features": ["motion2", "adm2"], "normalisation": keys, "inputs": other}
+    some = {"match": "a*", "sidecar": False, "normalisation": "none", "output": {"from": [1, 5], "to": [0, 100]}}
+    numbers = {"input": "x", "normalisation": {"mean": {"adm2": 0.5}, "std": 2}, "output": {"times": 25, "plus": -1}}
+    return [json.dumps(document).encode() for document in (whole | {"models": [some]}, {"models": [some]}, numbers)]
+
+
+def declarations_toml() -> Sequence[bytes]:
+    whole = b'sidecar = "{name}.json"  # ours\nnormalisation = { mean = [0.5, 1e-3], std = 2 }\n'
+    whole += b"inputs.codec = { one_hot = 1 }\n[output]\nname = 'score'\ncolumn = 1\ntimes = 25\n"
+    some = b'[[models]]\nmatch = "a"\nnormalisation = "none"\nsidecar = false\n[models.inputs.qp]\nconstant = 23\n'
+    return [whole, whole + some, some + some]
+
+
 def specs() -> Sequence[bytes]:
     return [
         b"files:models/*.onnx",

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from fuzz import answering, seeds
 from fuzz.promises import Broken, Target, check_said, workplace
@@ -41,6 +42,8 @@ from bisect_cache.report.occasion import Occasion
 from bisect_cache.report.sections import sections_of
 from bisect_cache.report.structs import BisectReport, Report, decode_report, encode_report
 from bisect_cache.report.terminal import show_bisect, show_check
+from bisect_cache.timeline.declaration import Feeding
+from bisect_cache.timeline.feeding_file import read_feeding
 from bisect_cache.timeline.git.files import CommitModel
 from bisect_cache.timeline.interface import Timeline
 from bisect_cache.timeline.spec import open_timeline, spread
@@ -162,6 +165,17 @@ def read_registry(suffix: str, data: bytes) -> None:
     with _inside(_folder()):
         (_folder() / f"registry{suffix}").write_bytes(document)
         _check_timeline(open_timeline([f"registry:registry{suffix}?{query.decode('utf-8', 'replace')}"]))
+
+
+def read_declaration(suffix: str, data: bytes) -> None:
+    with _inside(_folder()):
+        Path(f"feeding{suffix}").write_bytes(data)
+        file = read_feeding(Path(f"feeding{suffix}"))
+        timeline = file.applied(open_timeline(["files:models/*.onnx"]))
+        must(all(file.notes(timeline.checkpoints)), "a note that says nothing")
+        for checkpoint in timeline.checkpoints:
+            sent = msgspec.json.encode(checkpoint.feeding)
+            must(msgspec.json.decode(sent, type=Feeding) == checkpoint.feeding, "the worker is told something else")
 
 
 def read_spec(data: bytes) -> None:
@@ -321,6 +335,8 @@ TARGETS: Mapping[str, Target] = {
         Target("manifest", "json", seeds.manifests, read_a_manifest),
         Target("registry, JSON", "json of a query", seeds.registries_json, lambda data: read_registry(".json", data)),
         Target("registry, YAML", "yaml of a query", seeds.registries_yaml, lambda data: read_registry(".yaml", data)),
+        Target("declaration, JSON", "json", seeds.declarations_json, lambda data: read_declaration(".json", data)),
+        Target("declaration, TOML", "lines", seeds.declarations_toml, lambda data: read_declaration(".toml", data)),
         Target("timeline SPEC", "lines", seeds.specs, read_spec),
         Target("thresholds", "lines", seeds.thresholds, read_gates),
         Target("inputs of the action", "lines", seeds.inputs, read_all_inputs),

@@ -1,5 +1,6 @@
 """What the documentation shows is what happens."""
 
+import json
 import re
 import shlex
 import shutil
@@ -7,9 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from making import SIX, linear, model, save
+from onnx import TensorProto, helper, numpy_helper
 from videos import clip, encode, run
+
+from bisect_cache.cache.generate import generate
+from bisect_cache.cache.manifest import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -94,6 +101,48 @@ def test_the_example_with_videos_gives_the_output_that_is_shown(tmp_path: Path) 
         done = run(tmp_path, *shlex.split(line)[2:])
         printed += f"{line}\n{done.stderr}{done.stdout}"
     assert without_build(printed) == without_build(shown)
+
+
+def shipped(folder: Path) -> None:
+    """The cache and the models of docs/models.md: scores from 0 to 100, a linear model in three shapes."""
+    rng = np.random.default_rng(7)
+    rows = rng.uniform(0.2, 0.9, (120, 6)).round(6)
+    rows[:, 5] *= 40  # the one that drowns the others where it is not normalised
+    weights, mean, std = np.array([20.0, 10, 10, 10, 10, -15]), rows.mean(axis=0).round(6), rows.std(axis=0).round(6)
+    scores = (rows - mean) / std @ weights / 4 + 50 + rng.normal(0, 2, 120)
+    lines = [",".join([*SIX, "mos"]), *(",".join(map(str, [*row, mos])) for row, mos in zip(rows, scores, strict=True))]
+    (folder / "table.csv").write_text("\n".join(lines) + "\n")
+    generate(folder / "cache", Table(table="../table.csv", scale=(0, 100)))
+    save(linear([*(weights / std / 4)]), folder / "models" / "v1.onnx")
+    save(linear([*(weights / 4)]), folder / "models" / "v2.onnx")
+    nodes = [
+        helper.make_node("Concat", ["features", "codec"], ["all"], axis=1),
+        helper.make_node("MatMul", ["all", "W"], ["score"]),
+    ]
+    third = np.array([*(weights / 100), 2.5, 3, 3.5], np.float32).reshape(-1, 1)
+    ports = [("features", TensorProto.FLOAT, ["N", 6]), ("codec", TensorProto.FLOAT, ["N", 3])]
+    made = model(nodes, ports, [("score", TensorProto.FLOAT, ["N", 1])], [numpy_helper.from_array(third, "W")])
+    save(made, folder / "models" / "v3.onnx")
+    for name in ("v2", "v3"):
+        sidecar = {"feature_mean": mean.tolist(), "feature_std": std.tolist()}
+        (folder / "models" / f"{name}.json").write_text(json.dumps(sidecar))
+
+
+def test_the_example_of_declared_models_gives_the_output_that_is_shown(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    shown = re.search(r"<!-- example: checked by the tests -->\n```console\n(.*?)```", page, re.DOTALL)[1]  # type: ignore[index]
+    shipped(tmp_path)
+    printed = ""
+    for line, said in re.findall(r"^(\$ .*)\n((?:(?!\$ ).*\n)*)", shown, re.MULTILINE):
+        words = shlex.split(line[2:])
+        if words[0] == "cat":
+            (tmp_path / words[1]).write_text(said)
+            printed += f"{line}\n{said}"
+            continue
+        command = [sys.executable, "-m", "bisect_cache", *words[1:]]
+        ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+        printed += f"{line}\n{ran.stderr}{ran.stdout}"
+    assert [line.rstrip() for line in printed.splitlines()] == shown.splitlines()
 
 
 def as_shown(report: Path, surface: str) -> str:

@@ -124,6 +124,7 @@ def test_caches_are_lines_and_each_is_named_once() -> None:
         ({"time_limit": "1e9"}, "at most 86,400 s"),
         ({"memory_limit": "-1"}, "input 'memory-limit' is -1; it can be 0 (no limit) to 16,777,216 MiB"),
         ({"memory_limit": "1.5"}, "input 'memory-limit' is 1.5"),
+        ({"feeding": "/etc/fed.toml"}, "input 'feeding' is '/etc/fed.toml', which is not in the workspace"),
         ({"memory_limit": "inf"}, "input 'memory-limit' is inf"),
     ],
 )

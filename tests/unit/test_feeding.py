@@ -2,7 +2,10 @@
 
 import pytest
 
-from bisect_cache.worker.feeding import CannotFeed, Feed, Port, names_in, plan
+from bisect_cache.timeline.declaration import Extra, Feeding, Output
+from bisect_cache.worker.extra_inputs import ExtraFeed
+from bisect_cache.worker.feeding import Feed, names_in, plan
+from bisect_cache.worker.ports import CannotFeed, Port
 
 SIX = ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")
 IN_ORDER = (0, 1, 2, 3, 4, 5)
@@ -112,3 +115,82 @@ def test_many_ports_are_counted_and_not_all_listed() -> None:
 def test_a_named_input_that_is_no_matrix_is_refused() -> None:
     with pytest.raises(CannotFeed, match=r"its input 'x' tensor\(float\) \[N\] is no matrix"):
         plan([port(None)], SCORE, SIX, wanted_input="x")
+
+
+CODEC = port(None, 14, name="codec")
+HOT = {"codec": Extra(one_hot=3)}
+
+
+def declaring(**declared: Extra) -> Feeding:
+    return Feeding(inputs=declared)
+
+
+@pytest.mark.parametrize(
+    ("second", "extra", "expected"),
+    [
+        (CODEC, Extra(one_hot=3), ExtraFeed("codec", "<f4", tuple(float(place == 3) for place in range(14)))),
+        (port(None, None, name="codec"), Extra(one_hot=1, of=2), ExtraFeed("codec", "<f4", (0.0, 1.0))),
+        (Port("codec", "tensor(float)", None), Extra(one_hot=0, of=2), ExtraFeed("codec", "<f4", (1.0, 0.0))),
+        (port(None, 2, name="codec"), Extra(constant=(0.5, 2)), ExtraFeed("codec", "<f4", (0.5, 2))),
+        (port(None, 1, name="codec"), Extra(constant=7), ExtraFeed("codec", "<f4", (7,))),
+        (port(None, name="codec"), Extra(constant=7), ExtraFeed("codec", "<f4", (7,), flat=True)),
+        (port(3, name="codec"), Extra(constant=(1, 2, 3)), ExtraFeed("codec", "<f4", (1, 2, 3), once=True)),
+        (port(14, name="codec"), Extra(one_hot=13), ExtraFeed("codec", "<f4", (0.0,) * 13 + (1.0,), once=True)),
+        (port(None, name="codec", kind="int64"), Extra(constant=3), ExtraFeed("codec", "<i8", (3,), flat=True)),
+        (port(None, 2, name="codec", kind="int8"), Extra(one_hot=1), ExtraFeed("codec", "<i1", (0.0, 1.0))),
+        (port(None, 2, name="codec"), Extra(columns=("motion2", "adm2")), ExtraFeed("codec", "<f4", columns=(5, 0))),
+        (port(None, name="codec"), Extra(columns=("adm2",)), ExtraFeed("codec", "<f4", columns=(0,), flat=True)),
+    ],
+)
+def test_another_input_is_fed_what_is_declared_for_it(second: Port, extra: Extra, expected: ExtraFeed) -> None:
+    fed = plan([port(None, 6), second], SCORE, SIX, declared=declaring(codec=extra))
+    assert fed == Feed("x", "score", IN_ORDER, "<f4", None, (expected,))
+
+
+@pytest.mark.parametrize(
+    ("second", "extra", "words"),
+    [
+        (CODEC, Extra(one_hot=14), "its input 'codec' tensor(float) [N, 14] is declared one-hot 14, counted from 0"),
+        (CODEC, Extra(one_hot=1, of=2), "its input 'codec' tensor(float) [N, 14] wants 14 numbers a row; 2 are"),
+        (CODEC, Extra(constant=1), "wants 14 numbers a row; 1 are declared"),
+        (CODEC, Extra(columns=("adm2",)), "wants 14 numbers a row; 1 are declared"),
+        (CODEC, Extra(columns=("adm2", "codec")), "is declared to be fed adm2, codec; the cache has no codec"),
+        (port(None, None, name="codec"), Extra(one_hot=1), "does not say how wide it is: declare the places of one"),
+        (port(None, name="codec"), Extra(constant=(1, 2)), "wants one number a row; 2 are declared"),
+        (port(None, name="codec"), Extra(columns=("adm2", "motion2")), "wants one number a row; 2 are declared"),
+        (port(None, 2, 2, name="codec"), Extra(constant=1), "is neither [N, width] nor [N] nor [width]"),
+        (port(None, 1, name="codec", kind="string"), Extra(constant=1), "takes no numbers; numbers are declared"),
+        (port(None, 1, name="codec", kind="int8"), Extra(constant=0.5), "takes whole numbers of 8 bits; 0.5 is"),
+        (port(None, 1, name="codec", kind="uint8"), Extra(constant=256), "takes whole numbers of 8 bits; 256 is"),
+        (port(4, 1, name="codec"), Extra(constant=1), "insist on different numbers of rows: 'x' tensor(float) [2, 6]"),
+        (port(None, 1, name="other"), Extra(constant=1), "has no input 'codec', which is declared; its inputs are"),
+    ],
+)
+def test_what_is_declared_and_does_not_fit_says_why(second: Port, extra: Extra, words: str) -> None:
+    with pytest.raises(CannotFeed) as refused:
+        plan([port(2, 6), second], SCORE, SIX, declared=declaring(codec=extra))
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "batch"), [((1, 6), (None, 14), 1), ((None, 6), (1, 14), 1), ((8, 6), (8, 14), 8)]
+)
+def test_a_batch_that_one_input_fixes_holds_for_all(first, second, batch: int) -> None:
+    inputs = [port(*first), port(*second, name="codec")]
+    assert plan(inputs, SCORE, SIX, declared=Feeding(inputs=HOT)).batch == batch
+
+
+def test_the_features_input_is_found_among_those_that_nothing_is_declared_for() -> None:
+    inputs = [port(None, 6, name="codec"), port(None, 6)]
+    assert plan(inputs, SCORE, SIX, declared=Feeding(inputs=HOT)).input == "x"
+    with pytest.raises(CannotFeed, match="its input 'codec' is declared twice, for the features and among inputs"):
+        plan(inputs, SCORE, SIX, wanted_input="codec", declared=Feeding(inputs=HOT))
+
+
+def test_one_of_several_scores_is_chosen_where_that_is_declared() -> None:
+    outputs, third = [port(None, 5, name="p"), SCORE[0]], Feeding(output=Output(column=2))
+    assert (chosen := plan([port(None, 6)], outputs, SIX, declared=third)).output == "p"
+    assert chosen.column == 2
+    for wanted in (None, "p"):
+        with pytest.raises(CannotFeed, match="column 5, counted from 0, is declared to be the score"):
+            plan([port(None, 6)], outputs, SIX, wanted_output=wanted, declared=Feeding(output=Output(column=5)))

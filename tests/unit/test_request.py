@@ -30,8 +30,8 @@ from bisect_cache.worker.process import Limits
         ),
         (BisectRequest(thresholds=(), explain=True), "bisect-cache bisect --explain"),
         (
-            BisectRequest(input="x", output="y", sidecar="{stem}.json", thresholds=()),
-            "bisect-cache bisect --input x --output y --sidecar '{stem}.json'",
+            BisectRequest(input="x", output="y", sidecar="{stem}.json", feeding=Path("f 1.toml"), thresholds=()),
+            "bisect-cache bisect --input x --output y --sidecar '{stem}.json' --feeding 'f 1.toml'",
         ),
         (
             BisectRequest(

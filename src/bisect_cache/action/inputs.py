@@ -59,6 +59,8 @@ class Choices:
     decision: Decision = "auto"
     predicts: Predicts = "quality"
     by_content: bool = False
+    feeding: Path | None = None
+    """What declares how models are fed."""
     limits: Limits = field(default_factory=Limits)
 
 
@@ -138,13 +140,17 @@ def read_fail_on(get: Callable[[str], str]) -> frozenset[FailOn]:
 
 def read_report(get: Callable[[str], str]) -> Path:
     """The input ``report``, a path in the workspace. Raises ``BadInput``, also for one that a link leads out of it."""
-    path = Path(get("report").strip() or DEFAULT_REPORT)
+    return _in_the_workspace("report", get("report").strip() or DEFAULT_REPORT)
+
+
+def _in_the_workspace(name: str, text: str) -> Path:
+    path = Path(text)
     try:
         inside = path.resolve().is_relative_to(Path.cwd().resolve())
     except (OSError, RuntimeError, ValueError):
         inside = False
     if not inside:
-        raise BadInput(f"input 'report' is '{one_line(str(path))[:200]}', which is not in the workspace")
+        raise BadInput(f"input '{name}' is '{one_line(str(path))[:200]}', which is not in the workspace")
     return path
 
 
@@ -176,6 +182,7 @@ def _choices(get: Callable[[str], str]) -> Choices:
         decision=_one_of("decision", get, get_args(Decision), "auto"),
         predicts=_one_of("predicts", get, get_args(Predicts), "quality"),
         by_content=_one_of("by-content", get, ("true", "false"), "false") == "true",
+        feeding=_in_the_workspace("feeding", feeding) if (feeding := get("feeding").strip()) else None,
         limits=_limits(get),
     )
 

@@ -87,6 +87,7 @@ def _bisect_of(inputs: Inputs, cache: str, base: str, *, smoke: bool) -> BisectR
         decision=choices.decision,
         predicts=choices.predicts,
         by_content=choices.by_content,
+        feeding=choices.feeding,
         limits=choices.limits,
     )
 

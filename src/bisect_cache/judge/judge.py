@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -16,13 +15,12 @@ from bisect_cache.errors import BisectCacheError
 from bisect_cache.files import LARGEST_FILE, CannotRead, sha256_of
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.measuring import Measuring
+from bisect_cache.judge.sidecar import CannotDeclare, told_of
 from bisect_cache.timeline.folder import weights
 from bisect_cache.timeline.interface import Checkpoint
-from bisect_cache.worker.feeding import NORMALISATION, names_in
 from bisect_cache.worker.process import CannotStart, Lost, Worker
 from bisect_cache.worker.protocol import Features, Model, Predictions, Untestable
 
-_LARGEST_SIDECAR = 1 << 20
 Scores = NDArray[np.floating]
 """Predictions of one model, (N,), float32 or float64, in the model's own unit."""
 
@@ -108,30 +106,39 @@ class Judge:
             raise CannotScore(
                 f"its sha256 is {actual[:12]}…, the registry says {checkpoint.sha256[:12]}…: it is another file"
             )
-        names, notes = self._sidecar(checkpoint)
-        answer, body = self._predict(checkpoint, data, names)
+        model, notes = self._told(checkpoint)
+        answer, body = self._predict(checkpoint, data, model)
         if isinstance(answer, Untestable):
             raise CannotScore(answer.reason)
-        return np.frombuffer(body, answer.dtype), (*notes, answer.note) if answer.note else notes
+        return np.frombuffer(body, answer.dtype), (*notes, *answer.notes)
 
-    def _predict(
-        self, checkpoint: Checkpoint, data: bytes, names: tuple[str, ...] | None
-    ) -> tuple[Predictions | Untestable, bytearray]:
+    def _told(self, checkpoint: Checkpoint) -> tuple[Model, tuple[str, ...]]:
+        """What the worker is told of the model, and what a reader must be told of it."""
+
+        def read(location: str, largest: int) -> bytes:
+            with self._reading:
+                return checkpoint.files.beside(location, largest)
+
+        try:
+            return told_of(checkpoint, Model(self._ports.input, self._ports.output), read)
+        except CannotDeclare as error:
+            raise CannotScore(str(error)) from error
+
+    def _predict(self, checkpoint: Checkpoint, data: bytes, model: Model) -> tuple[Predictions | Untestable, bytearray]:
         """Once more where the worker died: a model whose fault it was not (memory that others took) is judged then."""
         try:
-            return self._predict_once(checkpoint, data, names)
+            return self._predict_once(checkpoint, data, model)
         except Lost as lost:
             if not lost.died or self._abandoned:
                 raise
-            return self._predict_once(checkpoint, data, names)
+            return self._predict_once(checkpoint, data, model)
 
     def _predict_once(
-        self, checkpoint: Checkpoint, data: bytes, names: tuple[str, ...] | None
+        self, checkpoint: Checkpoint, data: bytes, model: Model
     ) -> tuple[Predictions | Untestable, bytearray]:
         if not self._worker.alive:
             self._worker.restart()
             self._worker.ready(self._features, self._matrix)
-        model = Model(self._ports.input, self._ports.output, names)
         room = LARGEST_FILE
 
         def beside(location: str) -> bytes:
@@ -144,29 +151,6 @@ class Judge:
             return data
 
         return self._worker.predict(model, data, beside)
-
-    def _beside(self, checkpoint: Checkpoint, location: str) -> bytes:
-        with self._reading:
-            return checkpoint.files.beside(location)
-
-    def _sidecar(self, checkpoint: Checkpoint) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-        """The order of features that a declared sidecar lists, and what a reader must be told of it."""
-        if checkpoint.sidecar is None:
-            return None, ()
-        data = self._beside(checkpoint, checkpoint.sidecar)
-        if len(data) > _LARGEST_SIDECAR:
-            raise CannotRead(
-                f"its sidecar {checkpoint.sidecar} has {len(data):,} bytes; at most {_LARGEST_SIDECAR:,} are read"
-            )
-        try:
-            document = json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise CannotRead(f"its sidecar {checkpoint.sidecar} is no JSON ({error})") from error
-        if not isinstance(document, dict):
-            raise CannotRead(f"its sidecar {checkpoint.sidecar} is no JSON object")
-        keys = [key for key in NORMALISATION if key in document]
-        notes = (f"its sidecar lists {', '.join(keys)}, which was not applied",) if keys else ()
-        return names_in(document), notes
 
 
 def cores() -> int:

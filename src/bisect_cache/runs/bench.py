@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from bisect_cache.cache.manifest import read_manifest
 from bisect_cache.cache.standing import standing_still
 from bisect_cache.runs.request import BisectRequest, shown
+from bisect_cache.timeline.feeding_file import BadFeeding, Declares, FeedingFile, read_feeding
 from bisect_cache.timeline.interface import BadTimeline, Checkpoint, Timeline
 from bisect_cache.timeline.spec import open_timeline
 from bisect_cache.worker.process import Worker
@@ -29,6 +29,10 @@ class Bench:
     """What a run judges with."""
 
     timeline: Timeline
+    declared: Callable[[Checkpoint], Checkpoint]
+    """Gives a model outside the timeline what is declared of those in it."""
+    fed: tuple[str, ...]
+    """What a reader must be told of what is declared."""
     cache: Cache
     measuring: Measuring
     judge: Judge
@@ -47,7 +51,10 @@ def at_work(request: BisectRequest) -> Iterator[Bench]:
     # The worker imports ONNX Runtime while this process imports pyarrow and reads the cache.
     with Worker(request.limits) as worker, standing_still(request.folder):
         read_manifest(request.folder)  # what is no cache is said before anything else
-        timeline = _timeline(request)
+        feeding = _feeding(request)
+        timeline = feeding.applied(_timeline(request))
+        fed = tuple(feeding.notes(timeline.checkpoints))
+        timeline = replace(timeline, notes=(*timeline.notes, *fed))
         from bisect_cache.cache.opened import open_cache
         from bisect_cache.judge.judge import Judge, Ports, cores
         from bisect_cache.judge.measuring import Measuring
@@ -70,7 +77,7 @@ def at_work(request: BisectRequest) -> Iterator[Bench]:
             return Judge(Worker(request.limits), cache, measuring, ports, reading)
 
         with Pool(judge, another, request.workers or cores()) as pool:
-            yield Bench(timeline, cache, measuring, judge, pool)
+            yield Bench(timeline, feeding.given_to, fed, cache, measuring, judge, pool)
 
 
 def _timeline(request: BisectRequest) -> Timeline:
@@ -85,14 +92,20 @@ def _timeline(request: BisectRequest) -> Timeline:
             f"{folder}: this cache holds no models of its own; name a timeline with --timeline 'files:models/*.onnx' "
             f"or --timeline registry:FILE"
         )
-    if request.sidecar is None:
-        return timeline
-    return replace(timeline, checkpoints=tuple(_with_sidecar(point, request.sidecar) for point in timeline.checkpoints))
+    return timeline
 
 
-def _with_sidecar(checkpoint: Checkpoint, template: str) -> Checkpoint:
-    if checkpoint.sidecar is not None:
-        return checkpoint
-    stem = PurePosixPath(checkpoint.origin.get("file", checkpoint.label)).stem
-    # Equal models are not the same to a judge where each has a sidecar of its own.
-    return replace(checkpoint, sidecar=template.replace("{stem}", stem), content=None)
+def _feeding(request: BisectRequest) -> FeedingFile:
+    """What is declared of how models are fed. Raises ``BadFeeding``."""
+    given = (Declares(sidecar=request.sidecar),) if request.sidecar is not None else ()
+    if request.feeding is None:
+        return FeedingFile("", given)
+    file = read_feeding(request.feeding)
+    for option, wanted, declared in (
+        ("--input", request.input, any(one.feeding.input for one in file.declares)),
+        ("--output", request.output, any(one.feeding.output and one.feeding.output.name for one in file.declares)),
+        ("--sidecar", request.sidecar, any(one.sidecar for one in file.declares)),
+    ):
+        if wanted is not None and declared:
+            raise BadFeeding(f"{file.shown} declares what {option} says too: leave one of them out")
+    return FeedingFile(file.shown, (*given, *file.declares))

@@ -47,7 +47,8 @@ def _files(good: Checkpoint, bad: Checkpoint) -> tuple[tuple[Finding, ...], tupl
     if any(finding.kind == "corrupt" for finding in findings):
         return (), ("the models' files cannot be compared: one of them is no ONNX model that can be parsed",)
     if not findings:
-        same = "both files hold the same model: what differs is beside it (a sidecar), or changes from run to run"
+        beside = "a sidecar, or what is declared of how it is fed"
+        same = f"both files hold the same model: what differs is beside it ({beside}), or changes from run to run"
         return (), (same,)
     cut = (replace(finding, detail=printable(one_line(finding.detail), _LONGEST_DETAIL)) for finding in findings)
     return tuple(cut), ()

@@ -55,20 +55,36 @@ class Baseline:
         return BaselineFacts(self.index, label, origin, dict(self.measurement.metrics))
 
 
-def look(timeline: Timeline, pool: Pool, request: BisectRequest, sampling: Sampling | None, looking: Looking) -> Looked:
+def look(
+    timeline: Timeline,
+    pool: Pool,
+    request: BisectRequest,
+    sampling: Sampling | None,
+    looking: Looking,
+    declared: Callable[[Checkpoint], Checkpoint],
+) -> Looked:
     """Look at checkpoints of ``timeline`` until the search has enough.
+
+    ``declared`` gives a baseline outside of it what is declared of how models are fed.
 
     Raises ``CannotCompare`` and ``BadTimeline`` where the baseline is wrong, and ``CannotStart``.
     """
-    return _Looks(timeline, pool, request, sampling, looking).all()
+    return _Looks(timeline, pool, request, sampling, looking, declared).all()
 
 
 class _Looks:
     def __init__(
-        self, timeline: Timeline, pool: Pool, request: BisectRequest, sampling: Sampling | None, looking: Looking
+        self,
+        timeline: Timeline,
+        pool: Pool,
+        request: BisectRequest,
+        sampling: Sampling | None,
+        looking: Looking,
+        declared: Callable[[Checkpoint], Checkpoint],
     ) -> None:
         self._timeline, self._points = timeline, timeline.checkpoints
         self._pool, self._request, self._sampling, self._looking = pool, request, sampling, looking
+        self._declared = declared
         self._measurements = Remembering(self._points, pool)
         self._references = {threshold.reference for threshold in request.thresholds if threshold.reference}
         self._detecting = Detecting(sampling)
@@ -107,6 +123,7 @@ class _Looks:
         named = find_baseline(self._timeline, name)
         if isinstance(named, Checkpoint):
             self._looking(named.label, 0)
+            named = self._declared(named)
             baseline = Baseline(named, None, next(self._pool.measure([named])))
         else:
             baseline = Baseline(self._points[named], named, self._measured(named))

@@ -82,7 +82,7 @@ def _proposal(bench: Bench, measured: list[Measurement], detecting: Detecting, s
         f"{len(good)} model{'' if len(good) == 1 else 's'} of {bench.timeline.source}, taken as good, on "
         f"{shown(cache.path)} ({cache.provenance}, {cache.rows} rows{of_contents})"
     )
-    notes = [*_untestable(bench, measured)]
+    notes = [*bench.fed, *_untestable(bench, measured)]
     notes.extend(
         f"{labels[place]} is far below the others: leave it out unless it is a model that you would ship"
         for place in doubtful(good, chance)

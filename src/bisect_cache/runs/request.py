@@ -80,6 +80,8 @@ class BisectRequest:
     output: str | None = None
     sidecar: str | None = None
     """Location of each model's sidecar, ``{stem}`` being the model's file name without its ending."""
+    feeding: Path | None = None
+    """The file that declares how models are fed and their scores are read."""
     base: str | None = None
     """The commit that a change starts from: is the first bad model part of the change, or was it there before?"""
     explain: bool = False
@@ -113,6 +115,7 @@ class BisectRequest:
             ("--input", self.input),
             ("--output", self.output),
             ("--sidecar", self.sidecar),
+            ("--feeding", str(self.feeding) if self.feeding else None),
             ("--base", self.base),
             *((name, str(value)) for name, value, usual in self._choices if value != usual),
         ]

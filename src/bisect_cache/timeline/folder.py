@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from bisect_cache.files import LONGEST_PLACE, CannotRead, read_file
+from bisect_cache.files import LARGEST_FILE, LONGEST_PLACE, CannotRead, read_file
 from bisect_cache.printable import printable
 from bisect_cache.timeline.interface import LARGEST_MODEL, ModelFiles
 
@@ -31,7 +32,7 @@ class FolderModel(ModelFiles):
         shown = _shown(self.path)
         return read_file(self._true_path(self.path, shown), shown, LARGEST_MODEL)
 
-    def beside(self, location: str) -> bytes:
+    def beside(self, location: str, largest: int = LARGEST_FILE) -> bytes:
         """The bytes of ``location``, relative to the model's own folder.
 
         Raises ``CannotRead`` where it cannot be read, is not a relative path with ``/``, or leaves that folder.
@@ -45,7 +46,11 @@ class FolderModel(ModelFiles):
             raise CannotRead(f"{shown} leaves the model's own folder through a link; put the file itself there")
         if fault := location_fault(target.relative_to(folder).as_posix()) or _disguise(location, target.name):
             raise CannotRead(f"{shown} is a link that {fault}; put the file itself there")
-        return read_file(target, shown)
+        return read_file(target, shown, largest)
+
+    def holds(self, location: str) -> bool:
+        """Whether a file lies at ``location``."""
+        return location_fault(location) is None and os.path.isfile(f"{self.path.parent}/{location}")  # noqa: PTH113 - fast
 
     def leads_out(self) -> bool:
         """Whether the model lies outside the folders of which one must hold it, links followed."""
@@ -76,7 +81,7 @@ class RefusedModel(ModelFiles):
         """Raises ``CannotRead`` with the reason."""
         raise CannotRead(self.reason)
 
-    def beside(self, location: str) -> bytes:
+    def beside(self, location: str, largest: int = LARGEST_FILE) -> bytes:  # noqa: ARG002 - nothing is read
         """Raises ``CannotRead`` with the reason."""
         raise CannotRead(f"{printable(location)!r} is not read: {self.reason}")
 

@@ -14,37 +14,52 @@ ROWS_AT_A_TIME = 4096
 _ROWS_COMPARED = 64
 _TOLERANCE = 1e-4
 
-Run = Callable[[NDArray[Any]], Any]
-"""From a matrix (n, F) to what the model gives for it; may be called from several threads at once."""
+Run = Callable[[Any], Any]
+"""From a slice of rows made ready to what the model gives for them; may be called from several threads at once."""
+Prepare = Callable[[NDArray[Any]], Any]
+"""From a matrix (n, F) to n rows made ready, of which ``Run`` takes slices."""
 
 
 class NoScores(Exception):
     """What the model gives is not one floating-point score a row."""
 
 
-def predict(run: Run, matrix: NDArray[Any], batch: int | None, threads: int) -> tuple[NDArray[Any], str | None]:
+def _as_it_is(matrix: NDArray[Any]) -> NDArray[Any]:
+    return matrix
+
+
+def predict(
+    run: Run, matrix: NDArray[Any], batch: int | None, threads: int, prepare: Prepare = _as_it_is
+) -> tuple[NDArray[Any], str | None]:
     """Scores of ``matrix`` (N, F), shape (N,), float32 or float64, and what a reader must be told of how.
 
-    ``batch`` is the number of rows that the model insists on, None where it takes any. Stretches of rows are fed
-    side by side in ``threads`` threads. A model whose scores depend on the other rows that it is fed with gets all
-    of them at once.
+    ``batch`` is the number of rows that the model insists on, None where it takes any. Stretches of rows are made
+    ready by ``prepare`` and fed side by side in ``threads`` threads. A model whose scores depend on the other rows that
+    it is fed with gets all of them at once.
 
-    Raises ``NoScores``, and whatever ``run`` raises.
+    Raises ``NoScores``, and whatever ``run`` and ``prepare`` raise.
     """
     rows = len(matrix)
+
+    def score(part: NDArray[Any]) -> NDArray[Any]:
+        return _scores(run(prepare(part)[:]), len(part))
+
     if batch is not None and batch != rows:
         padded = np.concatenate([matrix, np.repeat(matrix[-1:], -rows % batch, axis=0)])
         stretch = max(1, ROWS_AT_A_TIME // batch) * batch
-        scores = _side_by_side(lambda part: _in_batches(run, part, batch), padded, stretch, threads)
+        scores = _side_by_side(lambda part: _in_batches(run, prepare(part), len(part), batch), padded, stretch, threads)
         return scores[:rows], f"fed in batches of {batch}, which the model fixes"
     if batch == rows or rows <= ROWS_AT_A_TIME:
-        return _scores(run(matrix), rows), None
-    if _depends_on_other_rows(run, matrix[:ROWS_AT_A_TIME]):
-        return _scores(run(matrix), rows), "its scores depend on the other rows of a batch: fed all rows at once"
-    return _side_by_side(lambda part: _scores(run(part), len(part)), matrix, ROWS_AT_A_TIME, threads), None
+        return score(matrix), None
+    if _depends_on_other_rows(score, matrix[:ROWS_AT_A_TIME]):
+        return score(matrix), "its scores depend on the other rows of a batch: fed all rows at once"
+    return _side_by_side(score, matrix, ROWS_AT_A_TIME, threads), None
 
 
-def _side_by_side(score: Run, matrix: NDArray[Any], stretch: int, threads: int) -> NDArray[Any]:
+_Score = Callable[[NDArray[Any]], NDArray[Any]]
+
+
+def _side_by_side(score: _Score, matrix: NDArray[Any], stretch: int, threads: int) -> NDArray[Any]:
     parts = [matrix[start : start + stretch] for start in range(0, len(matrix), stretch)]
     if threads == 1 or len(parts) == 1:
         return np.concatenate([score(part) for part in parts])
@@ -52,15 +67,15 @@ def _side_by_side(score: Run, matrix: NDArray[Any], stretch: int, threads: int) 
         return np.concatenate(list(pool.map(score, parts)))
 
 
-def _in_batches(run: Run, part: NDArray[Any], batch: int) -> NDArray[Any]:
-    return np.concatenate([_scores(run(part[start : start + batch]), batch) for start in range(0, len(part), batch)])
+def _in_batches(run: Run, ready: Any, rows: int, batch: int) -> NDArray[Any]:
+    return np.concatenate([_scores(run(ready[start : start + batch]), batch) for start in range(0, rows, batch)])
 
 
-def _depends_on_other_rows(run: Run, matrix: NDArray[Any]) -> bool:
+def _depends_on_other_rows(score: _Score, matrix: NDArray[Any]) -> bool:
     """Whether the first rows get other scores alone than among all of ``matrix``, beyond what rounding explains."""
-    among = _scores(run(matrix), len(matrix))
+    among = score(matrix)
     first = matrix[:_ROWS_COMPARED]
-    alone = _scores(run(first), len(first))
+    alone = score(first)
     finite = among[np.isfinite(among)]
     spread = float(np.ptp(finite)) if finite.size else 0.0
     return not np.allclose(among[: len(first)], alone, rtol=0, atol=_TOLERANCE * spread, equal_nan=True)

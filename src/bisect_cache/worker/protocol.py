@@ -12,7 +12,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from bisect_cache.timeline.declaration import DECLARES_NOTHING, Feeding
 from bisect_cache.worker.confinement.protections import Protection
+from bisect_cache.worker.normalising import Scaler
 
 LENGTHS = struct.Struct("<IQ")
 LARGEST_HEAD = 1 << 20
@@ -40,6 +42,10 @@ class Model(Struct, frozen=True, tag="model"):
     output: str | None = None
     feature_names: tuple[str, ...] | None = None
     """What a declared sidecar says of the order of features; else the model's own metadata is asked."""
+    declared: Feeding = DECLARES_NOTHING
+    """What the timeline's file declares of this model."""
+    of_sidecar: Scaler | None = None
+    """The numbers that its sidecar holds, where these are declared to be applied."""
 
 
 class File(Struct, frozen=True, tag="file"):
@@ -64,7 +70,7 @@ class Predictions(Struct, frozen=True, tag="predictions"):
     """Worker to parent: body is the predictions (rows,), little-endian."""
 
     dtype: Literal["<f4", "<f8"]
-    note: Annotated[str, Meta(max_length=LONGEST_REASON)] | None = None
+    notes: Annotated[tuple[Annotated[str, Meta(max_length=LONGEST_REASON)], ...], Meta(max_length=8)] = ()
     """What was done to feed the model, where that is worth saying."""
 
 

@@ -18,11 +18,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bisect_cache.printable import printable
 from bisect_cache.worker.confinement.confine import WALLS, Wall, confine, end_with_the_parent, held
 from bisect_cache.worker.confinement.limits import limit_memory, limit_processor
+from bisect_cache.worker.declared import Declared, declared_of
 from bisect_cache.worker.external import external_locations
-from bisect_cache.worker.feeding import CannotFeed, Feed, Port, names_in, plan
+from bisect_cache.worker.feeding import names_in, plan
+from bisect_cache.worker.ports import CannotFeed, Port
 from bisect_cache.worker.predicting import NoScores, predict
+from bisect_cache.worker.preparing import Preparing, rescaled
 from bisect_cache.worker.protocol import (
     LARGEST_BODY,
     LARGEST_REQUEST,
@@ -132,18 +136,22 @@ def _fetch(requests: BufferedReader, answers: BufferedWriter, location: str) -> 
 def _answer(head: Model, model: bytes, rows: _Rows, fetch: Fetch, memory: int) -> tuple[ToParent, bytes]:
     try:
         session = _session(model, fetch)
-        feed = _plan(session, head, rows.columns)
-        predictions, note = predict(
-            lambda part: session.run([feed.output], {feed.input: part})[0],
-            _matrix(feed, rows.matrix),
-            feed.batch,
-            rows.threads,
-        )
+        declared = declared_of(head.declared, head.of_sidecar, session.get_modelmeta().custom_metadata_map)
+        preparing = _plan(session, head, declared, rows.columns)
+        feed = preparing.feed
+        wanted = [feed.output]
+
+        def run(inputs: dict[str, NDArray[Any]]) -> Any:
+            return preparing.score(session.run(wanted, inputs)[0])
+
+        predictions, note = predict(run, rows.matrix, feed.batch, rows.threads, preparing.inputs)
+        predictions = rescaled(predictions, declared.feeding.output)
     except (CannotFeed, NoScores) as refusal:
-        return Untestable(str(refusal)[:LONGEST_REASON]), b""
+        return Untestable(printable(str(refusal), LONGEST_REASON)), b""
     except Exception as error:  # ONNX Runtime raises its own kinds, and plain RuntimeError, for what a model holds
         return Untestable(_said(error, memory)), b""
-    return Predictions("<f4" if predictions.itemsize == 4 else "<f8", note), predictions.tobytes()
+    notes = tuple(printable(one, LONGEST_REASON) for one in (*declared.notes, note) if one)
+    return Predictions("<f4" if predictions.itemsize == 4 else "<f8", notes), predictions.tobytes()
 
 
 def _session(model: bytes, fetch: Fetch) -> ort.InferenceSession:
@@ -163,28 +171,26 @@ def _session(model: bytes, fetch: Fetch) -> ort.InferenceSession:
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _plan(session: ort.InferenceSession, head: Model, columns: tuple[str, ...]) -> Feed:
-    names = head.feature_names or names_in(session.get_modelmeta().custom_metadata_map)
-    return plan(
+def _plan(session: ort.InferenceSession, head: Model, declared: Declared, columns: tuple[str, ...]) -> Preparing:
+    feeding = declared.feeding
+    listed = head.feature_names or names_in(session.get_modelmeta().custom_metadata_map)
+    feed = plan(
         [_port(node) for node in session.get_inputs()],
         [_port(node) for node in session.get_outputs()],
         columns,
-        names=names,
-        wanted_input=head.input,
-        wanted_output=head.output,
+        names=feeding.features or listed,
+        wanted_input=head.input or feeding.input,
+        wanted_output=head.output or (feeding.output.name if feeding.output else None),
+        declared=feeding,
     )
+    names = tuple(columns[place] for place in feed.columns)
+    return Preparing(feed, names, *declared.numbers(names))
 
 
 def _port(node: Any) -> Port:
     shape = node.shape
     sizes = tuple(size if isinstance(size, int) and size > 0 else None for size in shape) if shape else None
     return Port(node.name, node.type, sizes)
-
-
-def _matrix(feed: Feed, features: NDArray[np.float32]) -> NDArray[Any]:
-    """The features in the model's order and type."""
-    chosen = features if feed.columns == tuple(range(features.shape[1])) else features[:, feed.columns]
-    return np.ascontiguousarray(chosen, np.dtype(feed.dtype))
 
 
 def _said(error: Exception, memory: int) -> str:

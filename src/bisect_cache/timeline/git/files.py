@@ -32,7 +32,7 @@ class CommitModel(ModelFiles):
         """The model's bytes. Raises ``CannotRead``."""
         return self._read(self.path, LARGEST_MODEL)
 
-    def beside(self, location: str) -> bytes:
+    def beside(self, location: str, largest: int = LARGEST_FILE) -> bytes:
         """The bytes of ``location`` relative to the model's own folder, in the same commit.
 
         Raises ``CannotRead`` where it cannot be read, is not a relative path with ``/``, or leaves that folder.
@@ -40,8 +40,19 @@ class CommitModel(ModelFiles):
         if fault := location_fault(location):
             named = f"{self._shown(self.path)} names {printable(location)!r}, which"
             raise CannotRead(f"{named} {fault}; name a file in the model's own folder")
+        return self._read(self._place(location), largest)
+
+    def holds(self, location: str) -> bool:
+        """Whether the commit has a file at ``location``."""
+        try:
+            tree = self.repository[self.commit].peel(pygit2.Commit).tree
+            return location_fault(location) is None and file_at(tree, self._place(location)) is not None
+        except GIT_ERRORS:
+            return False
+
+    def _place(self, location: str) -> str:
         folder = self.path.rpartition("/")[0]
-        return self._read(f"{folder}/{location}" if folder else location, LARGEST_FILE)
+        return f"{folder}/{location}" if folder else location
 
     def _read(self, path: str, largest: int) -> bytes:
         try:
