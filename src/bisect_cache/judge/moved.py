@@ -6,17 +6,17 @@ each model are first mapped to the target's scale, by the first-order mapping th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import nan
 from typing import Annotated, Any
 
 import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
-from bisect_cache.exact import exact_mean
-from bisect_cache.judge.metrics import Floats, TargetSide, deviations, mapping_slope
+from bisect_cache.exact import exact_mean, exact_sum
+from bisect_cache.judge.metrics import Floats, TargetSide
 
 CONTENTS_SHOWN = 10
 ROWS_SHOWN = 10
@@ -94,7 +94,7 @@ class Moved:
         model says nothing of the target (d = 0). An offset that rounding explains is none.
         """
         if self.after.slope == 0:
-            return nan, nan
+            return math.nan, math.nan
         apart = self.before.intercept - self.after.intercept
         rounded = abs(apart) <= _ROUNDING * float(np.ptp(self.after.values))
         return self.before.slope / self.after.slope, 0.0 if rounded else apart / self.after.slope
@@ -138,11 +138,44 @@ def mapped(scores: NDArray[Any], target: TargetSide) -> Mapped:
     worked out: both deviations are at hand.
     """
     values = scores.astype(np.float64)
-    predicted, wanted = deviations(values), target.deviations
-    step = wanted.unit * mapping_slope(predicted, wanted)
+    predicted, wanted = _deviations(values), _deviations(target.target)
+    step = wanted.unit * _slope(predicted, wanted)
     middle = exact_mean(target.target)
     intercept = middle - step * exact_mean(values / predicted.unit)
     return Mapped(middle + step * predicted.values, step / predicted.unit, intercept)
+
+
+@dataclass(frozen=True)
+class _Deviations:
+    """Deviations from the mean, as ``values * unit``.
+
+    ``unit`` is the power of two that brings the original values into [-1, 1]: exact, and no square leaves float64
+    however large a model's predictions are. ``norm`` is the root of the sum of squares of ``values``.
+    """
+
+    values: Floats
+    norm: float
+    unit: float
+
+
+def _deviations(values: Floats) -> _Deviations:
+    """Deviations of ``values`` (N,), not constant, from their mean."""
+    unit = _unit(values)
+    scaled = values / unit
+    centred = scaled - exact_mean(scaled)
+    return _Deviations(centred, math.sqrt(exact_sum(centred * centred)), unit)
+
+
+def _unit(values: Floats) -> float:
+    """The smallest power of two that no value exceeds; 1 where all are 0."""
+    largest = float(np.max(np.abs(values)))
+    # 2**1024 is beyond float64: the very largest values stay a little above 1.
+    return math.ldexp(1.0, min(1023, math.frexp(largest)[1]))
+
+
+def _slope(predicted: _Deviations, wanted: _Deviations) -> float:
+    """The slope of least squares from ``predicted.values`` to ``wanted.values``: sum p t / sum p^2."""
+    return exact_sum(predicted.values * wanted.values) / (predicted.norm * predicted.norm)
 
 
 def _by_content(
