@@ -476,7 +476,7 @@ def test_what_is_no_file_is_never_waited_for(cache: Path, file: str, kind: str) 
 
 
 def test_more_values_than_are_read_are_refused_before_they_are(cache: Path, monkeypatch) -> None:
-    monkeypatch.setattr(features, "_MOST_CELLS", 2000)
+    monkeypatch.setattr(features, "MOST_CELLS", 2000)
     checked = check(cache)
     assert found(checked) == [("features.parquet", "corrupt", "error")]
     assert "256 rows of 8 columns, more than the 2,000 values that are read" in checked.findings[0].detail

@@ -13,6 +13,7 @@ from pathlib import Path
 from stat import S_ISDIR
 
 from bisect_cache.files import LONGEST_PLACE
+from bisect_cache.natural import text_and_numbers
 from bisect_cache.printable import printable
 from bisect_cache.timeline.folder import FolderModel
 from bisect_cache.timeline.interface import BadTimeline, Checkpoint, Timeline
@@ -52,18 +53,12 @@ def natural_order(path: str) -> tuple[object, ...]:
     """
     stem, suffix = stem_and_suffix(path)
     folder, _, name = stem.rpartition("/")
-    return _folder_order(folder), _text_and_numbers(name), _text_and_numbers(suffix), path
+    return _folder_order(folder), text_and_numbers(name), text_and_numbers(suffix), path
 
 
 @lru_cache(maxsize=1024)
 def _folder_order(folder: str) -> tuple[object, ...]:
-    return tuple(_text_and_numbers(part) for part in folder.split("/"))
-
-
-def _text_and_numbers(text: str) -> tuple[object, ...]:
-    """Text and numbers by turns; a number is its length, then its digits, so that none is too long to compare."""
-    parts = re.split(r"0*([0-9]+)", text)
-    return tuple((len(part), part) if place % 2 else part for place, part in enumerate(parts))
+    return tuple(text_and_numbers(part) for part in folder.split("/"))
 
 
 @dataclass(frozen=True)

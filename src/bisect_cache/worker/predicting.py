@@ -28,14 +28,26 @@ def _as_it_is(matrix: NDArray[Any]) -> NDArray[Any]:
     return matrix
 
 
+class Depends(NoScores):
+    """A model's scores depend on the other rows that it is fed with, and these are not all at hand."""
+
+
 def predict(
-    run: Run, matrix: NDArray[Any], batch: int | None, threads: int, prepare: Prepare = _as_it_is
+    run: Run,
+    matrix: NDArray[Any],
+    batch: int | None,
+    threads: int,
+    prepare: Prepare = _as_it_is,
+    *,
+    part: bool = False,
+    known: bool = False,
 ) -> tuple[NDArray[Any], str | None]:
     """Scores of ``matrix`` (N, F), shape (N,), float32 or float64, and what a reader must be told of how.
 
     ``batch`` is the number of rows that the model insists on, None where it takes any. Stretches of rows are made
     ready by ``prepare`` and fed side by side in ``threads`` threads. A model whose scores depend on the other rows that
-    it is fed with gets all of them at once.
+    it is fed with gets all of them at once, but where ``matrix`` is ``part`` of them only. Whether they depend is not
+    looked at again where it is ``known`` that they do not.
 
     Raises ``NoScores``, and whatever ``run`` and ``prepare`` raise.
     """
@@ -49,9 +61,13 @@ def predict(
         stretch = max(1, ROWS_AT_A_TIME // batch) * batch
         scores = _side_by_side(lambda part: _in_batches(run, prepare(part), len(part), batch), padded, stretch, threads)
         return scores[:rows], f"fed in batches of {batch}, which the model fixes"
-    if batch == rows or rows <= ROWS_AT_A_TIME:
+    if batch == rows or (rows <= ROWS_AT_A_TIME and not part):
         return score(matrix), None
-    if _depends_on_other_rows(score, matrix[:ROWS_AT_A_TIME]):
+    if not known and rows > 1 and _depends_on_other_rows(score, matrix[:ROWS_AT_A_TIME]):
+        if part:
+            raise Depends(
+                "its scores depend on the other rows of a batch, and this cache has too many rows to feed all at once"
+            )
         return score(matrix), "its scores depend on the other rows of a batch: fed all rows at once"
     return _side_by_side(score, matrix, ROWS_AT_A_TIME, threads), None
 
@@ -74,7 +90,7 @@ def _in_batches(run: Run, ready: Any, rows: int, batch: int) -> NDArray[Any]:
 def _depends_on_other_rows(score: _Score, matrix: NDArray[Any]) -> bool:
     """Whether the first rows get other scores alone than among all of ``matrix``, beyond what rounding explains."""
     among = score(matrix)
-    first = matrix[:_ROWS_COMPARED]
+    first = matrix[: min(_ROWS_COMPARED, len(matrix) // 2)]
     alone = score(first)
     finite = among[np.isfinite(among)]
     spread = float(np.ptp(finite)) if finite.size else 0.0

@@ -21,6 +21,7 @@ from bisect_cache.worker.external import external_locations
 from bisect_cache.worker.protocol import (
     LARGEST_HEAD,
     LENGTHS,
+    Again,
     Features,
     File,
     Hello,
@@ -181,8 +182,16 @@ class Worker:
         Raises ``Lost`` when the worker dies or takes longer than its limit, and whatever ``beside`` raises; it is
         not ``alive`` after either. Whatever it says: it gets no file but those that the model names, and each once.
         """
-        deadline = _Deadline.after(self._limits.seconds)
-        self._send(model, memoryview(data), deadline)
+        return self._answer(model, data, beside, _Deadline.after(self._limits.seconds))
+
+    def again(self, slot: int, seconds: float) -> tuple[Predictions | Untestable, bytearray]:
+        """Predict the rows given since with a model that was kept. It has ``seconds``. Raises ``Lost``."""
+        return self._answer(Again(slot), b"", _no_file, _Deadline.after(seconds))
+
+    def _answer(
+        self, asked: Model | Again, data: bytes, beside: Callable[[str], bytes], deadline: _Deadline
+    ) -> tuple[Predictions | Untestable, bytearray]:
+        self._send(asked, memoryview(data), deadline)
         named: list[str] | None = None
         while True:
             head, body = self._receive(deadline)
@@ -282,6 +291,10 @@ class Worker:
             return ""
         lines = printed.decode(errors="replace").strip().splitlines()
         return f": {lines[-1][:300]}" if lines else ""
+
+
+def _no_file(_location: str) -> bytes:
+    raise AssertionError("nothing is named by no model")
 
 
 def _cause_of_death(code: int | None) -> str:

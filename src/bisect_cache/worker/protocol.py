@@ -27,12 +27,14 @@ LARGEST_BODY = 1 << 36
 
 
 class Features(Struct, frozen=True, tag="features"):
-    """Parent to worker, once: body is the float32 matrix (rows, columns), C order, little-endian."""
+    """Parent to worker: body is the float32 matrix (rows, columns), C order, little-endian; any before is forgotten."""
 
     rows: Annotated[int, Meta(ge=1)]
     columns: tuple[str, ...]
     threads: Annotated[int, Meta(ge=1)]
     """How many stretches of rows may be fed to a model side by side."""
+    part: bool = False
+    """Whether there are more rows than these, which come later or came before."""
 
 
 class Model(Struct, frozen=True, tag="model"):
@@ -46,6 +48,14 @@ class Model(Struct, frozen=True, tag="model"):
     """What the timeline's file declares of this model."""
     of_sidecar: Scaler | None = None
     """The numbers that its sidecar holds, where these are declared to be applied."""
+    slot: Annotated[int, Meta(ge=0)] | None = None
+    """Where it is kept, for other rows; None where it is not."""
+
+
+class Again(Struct, frozen=True, tag="again"):
+    """Parent to worker: predict the rows that came since with the model kept in ``slot``. Answered as a model is."""
+
+    slot: Annotated[int, Meta(ge=0)]
 
 
 class File(Struct, frozen=True, tag="file"):
@@ -80,7 +90,7 @@ class Untestable(Struct, frozen=True, tag="untestable"):
     reason: Annotated[str, Meta(max_length=LONGEST_REASON)]
 
 
-ToWorker = Features | Model | File
+ToWorker = Features | Model | Again | File
 ToParent = Hello | Wants | Predictions | Untestable
 
 

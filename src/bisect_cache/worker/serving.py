@@ -32,6 +32,7 @@ from bisect_cache.worker.protocol import (
     LARGEST_REQUEST,
     LENGTHS,
     LONGEST_REASON,
+    Again,
     Features,
     File,
     Hello,
@@ -58,6 +59,16 @@ class _Rows:
     columns: tuple[str, ...]
     matrix: NDArray[np.float32]
     threads: int
+    part: bool = False
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A model that was loaded, and how it is fed."""
+
+    session: ort.InferenceSession
+    preparing: Preparing
+    declared: Declared
 
 
 def main(memory: int, seconds: float, walls: Collection[Wall] = WALLS) -> None:
@@ -73,14 +84,14 @@ def main(memory: int, seconds: float, walls: Collection[Wall] = WALLS) -> None:
     _silence(2)  # until here it told the parent why the worker could not start
     confine(walls)
     _send(answers, Hello(version, held(memory)))
-    rows = _Rows((), np.zeros((1, 0), np.float32), 1)
+    rows, kept = _Rows((), np.zeros((1, 0), np.float32), 1), dict[int, _Ready]()
     for head, body in _messages(requests):
         if isinstance(head, Features):
             matrix = np.frombuffer(body, "<f4").reshape(head.rows, len(head.columns))
-            rows = _Rows(head.columns, matrix, head.threads)
-        elif isinstance(head, Model):
+            rows = _Rows(head.columns, matrix, head.threads, head.part)
+        elif isinstance(head, Model | Again):
             limit_processor(seconds * rows.threads)
-            _send(answers, *_answer(head, body, rows, partial(_fetch, requests, answers), memory))
+            _send(answers, *_answer(head, body, rows, kept, partial(_fetch, requests, answers), memory))
 
 
 def _private_pipes() -> tuple[BufferedReader, BufferedWriter]:
@@ -133,25 +144,41 @@ def _fetch(requests: BufferedReader, answers: BufferedWriter, location: str) -> 
     return body
 
 
-def _answer(head: Model, model: bytes, rows: _Rows, fetch: Fetch, memory: int) -> tuple[ToParent, bytes]:
+def _answer(
+    head: Model | Again, model: bytes, rows: _Rows, kept: dict[int, _Ready], fetch: Fetch, memory: int
+) -> tuple[ToParent, bytes]:
     try:
-        session = _session(model, fetch)
-        declared = declared_of(head.declared, head.of_sidecar, session.get_modelmeta().custom_metadata_map)
-        preparing = _plan(session, head, declared, rows.columns)
-        feed = preparing.feed
-        wanted = [feed.output]
-
-        def run(inputs: dict[str, NDArray[Any]]) -> Any:
-            return preparing.score(session.run(wanted, inputs)[0])
-
-        predictions, note = predict(run, rows.matrix, feed.batch, rows.threads, preparing.inputs)
-        predictions = rescaled(predictions, declared.feeding.output)
+        ready = kept[head.slot] if isinstance(head, Again) else _ready(head, model, rows.columns, fetch)
+        predictions, note = _scored(ready, rows, known=isinstance(head, Again))
+        if isinstance(head, Model) and head.slot is not None:
+            kept[head.slot] = ready
     except (CannotFeed, NoScores) as refusal:
         return Untestable(printable(str(refusal), LONGEST_REASON)), b""
     except Exception as error:  # ONNX Runtime raises its own kinds, and plain RuntimeError, for what a model holds
         return Untestable(_said(error, memory)), b""
-    notes = tuple(printable(one, LONGEST_REASON) for one in (*declared.notes, note) if one)
+    notes = tuple(printable(one, LONGEST_REASON) for one in (*ready.declared.notes, note) if one)
     return Predictions("<f4" if predictions.itemsize == 4 else "<f8", notes), predictions.tobytes()
+
+
+def _ready(head: Model, model: bytes, columns: tuple[str, ...], fetch: Fetch) -> _Ready:
+    session = _session(model, fetch)
+    declared = declared_of(head.declared, head.of_sidecar, session.get_modelmeta().custom_metadata_map)
+    return _Ready(session, _plan(session, head, declared, columns), declared)
+
+
+def _scored(ready: _Ready, rows: _Rows, *, known: bool) -> tuple[NDArray[Any], str | None]:
+    """The rows' scores, and how they came to be where that is worth saying."""
+    preparing = ready.preparing
+    feed = preparing.feed
+    wanted = [feed.output]
+
+    def run(inputs: dict[str, NDArray[Any]]) -> Any:
+        return preparing.score(ready.session.run(wanted, inputs)[0])
+
+    predictions, note = predict(
+        run, rows.matrix, feed.batch, rows.threads, preparing.inputs, part=rows.part, known=known
+    )
+    return rescaled(predictions, ready.declared.feeding.output), note
 
 
 def _session(model: bytes, fetch: Fetch) -> ort.InferenceSession:

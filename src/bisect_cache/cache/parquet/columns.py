@@ -92,6 +92,13 @@ def canonical_columns(table: pa.Table) -> dict[str, Column]:
     return {name: _canonical(name, column) for name, column in zip(table.column_names, table.columns, strict=True)}
 
 
+def canonical_schema(schema: pa.Schema) -> list[tuple[str, str]]:
+    """Names and types of the columns as ``canonical_columns`` gives them; none of them is read."""
+    kinds = (_kind(each) for each in schema.types)
+    names = {**_NAMES, **dict.fromkeys(_TEXTS, "string")}
+    return [(name, names.get(kind, kind)) for name, kind in zip(schema.names, kinds, strict=True)]
+
+
 def refuse_unsupported(schema: pa.Schema) -> None:
     """Raise ``UnsupportedColumn`` for columns that a cache does not hold, before any of them is read."""
     for name, count in Counter(schema.names).items():
