@@ -55,7 +55,7 @@ def by_content(
     before: NDArray[Any],
     after: NDArray[Any],
     target: Floats,
-    contents: NDArray[np.int64],
+    contents: NDArray[np.integer[Any]],
     names: Sequence[str],
     wanted: Sequence[str],
     sampling: Sampling,

@@ -32,7 +32,7 @@ class Measuring:
         self,
         target: NDArray[Any],
         target_is: Target,
-        contents: NDArray[np.int64] | None,
+        contents: NDArray[np.integer[Any]] | None,
         *,
         gated: Sequence[str] = (),
         predicts: Predicts = "quality",

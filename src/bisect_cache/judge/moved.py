@@ -104,7 +104,7 @@ def moved(
     before: NDArray[Any],
     after: NDArray[Any],
     target: TargetSide,
-    contents: NDArray[np.int64] | None = None,
+    contents: NDArray[np.integer[Any]] | None = None,
     names: Sequence[str] = (),
 ) -> Moved:
     """What moved from the scores ``before`` to ``after``, both (N,), any float dtype, finite and not constant.
@@ -179,7 +179,7 @@ def _slope(predicted: _Deviations, wanted: _Deviations) -> float:
 
 
 def _by_content(
-    before: Mapped, after: Mapped, target: TargetSide, contents: NDArray[np.int64], names: Sequence[str]
+    before: Mapped, after: Mapped, target: TargetSide, contents: NDArray[np.integer[Any]], names: Sequence[str]
 ) -> tuple[ContentMoved, ...]:
     rows = np.bincount(contents)
     # bincount adds one row after the other, in their order, on every CPU.

@@ -109,16 +109,16 @@ def _resolution(folder: Path) -> tuple[int | None, dict[str, float]]:
         cache = open_cache(folder)
     except BisectCacheError:
         return None, {}
-    features, target, contents = cache.features, cache.target, cache.contents
+    rows = np.arange(cache.rows)
     if cache.rows > _ENOUGH_ROWS:
-        some = np.sort(np.random.default_rng(0).choice(cache.rows, _ENOUGH_ROWS, replace=False, shuffle=False))
-        features, target = features[some], target[some]
-        contents = None if contents is None else np.unique(contents[some], return_inverse=True)[1]
+        rows = np.sort(np.random.default_rng(0).choice(cache.rows, _ENOUGH_ROWS, replace=False, shuffle=False))
+    some = cache.some(rows)
+    contents = None if some.contents is None else np.unique(some.contents, return_inverse=True)[1]
     # Half a width is known to a few per cent by then, which is as much as anybody reads from it.
-    measuring = Measuring(target, cache.target_is, contents, resampling=Resampling(resamples=500))
-    found = detectable_without_models(features, measuring)
+    measuring = Measuring(some.target, cache.target_is, contents, resampling=Resampling(resamples=500))
+    found = detectable_without_models(some.features, measuring)
     # Of independent rows, an error falls with the square root of how many there are; that of contents stays.
-    narrower = math.sqrt(target.size / cache.rows) if contents is None else 1.0
+    narrower = math.sqrt(rows.size / cache.rows) if contents is None else 1.0
     return cache.content_count, {metric: float(f"{drop * narrower:.4g}") for metric, drop in found.items()}
 
 

@@ -163,6 +163,20 @@ def _decoded(chunk: pa.Array) -> pa.Array:
     return pa.Array.from_buffers(pa.large_string(), len(chunk), [valid, pa.py_buffer(ends.tobytes()), spelled_out])
 
 
+def places_in_dictionary(name: str, chunk: pa.Array) -> NDArray[np.int64]:
+    """Which value of its dictionary each row of a chunk has, (n,); -1 for none. Raises ``UnsupportedColumn``."""
+    places = _chunk_numbers(chunk.indices, str(chunk.indices.type)).astype(np.int64)
+    here = _validity([chunk.indices])
+    if places.size and (places if here is None else np.where(here, places, 0)).max() >= len(chunk.dictionary) > 0:
+        raise UnsupportedColumn(f"column '{printable(name)}' names a value that its dictionary does not hold")
+    if not len(chunk.dictionary):
+        return np.full(places.size, -1)
+    if here is not None:
+        places = np.where(here, places, -1)
+    values_here = _validity([chunk.dictionary])
+    return places if values_here is None else np.where(values_here.take(places, mode="clip"), places, -1)
+
+
 def _lengths(chunk: pa.Array) -> NDArray[Any]:
     """Bytes of each text in a dictionary; none where it holds numbers, which become no larger."""
     if not len(chunk.dictionary) or str(chunk.dictionary.type) not in _TEXTS:

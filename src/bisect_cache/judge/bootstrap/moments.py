@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.uint8]
+Metrics = dict[str, Floats]
 
 # What is less than so many times as the grid may have taken from it is worked out again: 2**-30 is about 1e-9.
 _KEPT = 2.0**30
@@ -51,57 +52,67 @@ class UnitPair:
     second_within: Floats
 
 
-class MomentResampler:
-    """What depends on the target and the resamples alone."""
+@dataclass(frozen=True)
+class Scale:
+    """Powers of two by which values were divided, and what is known of the target so divided."""
 
-    def __init__(self, target: Floats, unit: NDArray[np.int64], weights: Counts) -> None:
-        """Take the target (N,), the unit of each row (N,), and ``weights`` (resamples, units)."""
-        self._unit, self._weights = unit, weights
-        self._sizes = np.bincount(unit, minlength=weights.shape[1]).astype(np.float64)
+    target: float
+    errors: float
+    spread: Floats
+    """The target's sum of squares about its mean in every resample."""
+
+
+class Units:
+    """Resamples of units whose sums are known, whatever rows they are of."""
+
+    def __init__(self, sizes: Floats, weights: Counts) -> None:
+        """Take how many rows each unit has, (units,), and ``weights`` (resamples, units)."""
+        self.sizes, self._weights = sizes, weights
         self._held = weights.astype(np.float64) if weights.size * 8 <= _HELD_BYTES else None
-        self._target = target
-        self._scale = power_above(target)
-        scaled = target / self._scale
-        self._centred = scaled - np.sort(scaled)[target.size // 2]
-        (self.rows,) = self._sums(self._sizes[None])[0]
+        (self.rows,) = self._sums(sizes[None])[0]
         """How many rows each resample has, (resamples,)."""
-        pair = self._pair(self._centred, self._centred)
-        y, _, yy, *_ = self._sums(self._per_unit(pair))[0]
-        self._spread = yy - y * y / self.rows
 
-    def metrics(self, predictions: Floats, median: float) -> dict[str, Floats]:
+    def spread(self, pair: UnitPair) -> Floats:
+        """The first variable's sum of squares about its mean in every resample."""
+        x, _, xx, *_ = self._sums(self._per_unit(pair))[0]
+        spread: Floats = xx - x * x / self.rows
+        return spread
+
+    def metrics(self, pair: UnitPair, with_rest: UnitPair, slope: float, squares: Floats, scale: Scale) -> Metrics:
         """PLCC, RMSE and mapped RMSE of every resample; what is undefined may be any number or NaN.
 
-        ``predictions`` (N,) finite; ``median`` one of them, about the middle: the centre at which least is lost.
+        ``pair`` is of predictions and target, ``with_rest`` of the same predictions and what a line of ``slope``
+        leaves of the target; ``squares`` (units,) are sums of squared errors.
         """
-        scale = power_above(predictions)
-        # The larger scale of both: neither a difference nor a square leaves float64.
-        common = max(scale, self._scale)
-        error = predictions / common - self._target / common
-        squares = self._unit_sums(error * error)
         with np.errstate(all="ignore"):
-            found, squared = self._spreads(predictions / scale - median / scale, squares)
+            found, squared = self._spreads(pair, with_rest, slope, squares, scale.spread)
             # A mapping that falls is no mapping: the best that does not is flat.
             left = np.where(found.product > 0, found.left, found.target)
             return {
                 "plcc": np.clip(found.product / np.sqrt(found.predictions * found.target), -1.0, 1.0),
-                "rmse": np.sqrt(squared / self.rows) * common,
-                "rmse_mapped": np.where(self.rows > 2, self._scale * np.sqrt(left / (self.rows - 2)), np.nan),
+                "rmse": np.sqrt(squared / self.rows) * scale.errors,
+                "rmse_mapped": np.where(self.rows > 2, scale.target * np.sqrt(left / (self.rows - 2)), np.nan),
             }
 
-    def _spreads(self, centred: Floats, squares: Floats) -> tuple[Spreads, Floats]:
-        """Spreads of ``centred`` predictions (N,), and with them the sums of ``squares`` (units,)."""
-        pair = self._pair(centred, self._centred)
-        slope = self._slope(pair)
+    def slope(self, pair: UnitPair) -> float:
+        """The slope of the whole sample's least-squares line; 0 where there is none."""
+        mean = math.fsum(self.sizes * pair.first) / math.fsum(self.sizes)
+        between = self.sizes * (pair.first - mean)
+        spread = math.fsum(pair.first_within) + math.fsum(between * (pair.first - mean))
+        product = math.fsum(pair.product_within) + math.fsum(between * pair.second)
+        slope = product / spread if spread > 0 else 0.0
+        return slope if math.isfinite(slope) else 0.0
+
+    def _spreads(
+        self, pair: UnitPair, with_rest: UnitPair, slope: float, squares: Floats, target_spread: Floats
+    ) -> tuple[Spreads, Floats]:
         # The rest of the whole sample's line in place of the target: a resample's own line is close to it, so that
         # sum y^2 - (sum x y)^2 / sum x^2 loses no digits when predictions are nearly perfect.
-        rest = self._centred - slope * centred
-        rest -= math.fsum(self._unit_sums(rest)) / rest.size
-        sums, lost = self._sums(np.vstack([self._per_unit(self._pair(centred, rest)), squares]))
+        sums, lost = self._sums(np.vstack([self._per_unit(with_rest), squares]))
         x, e, xx, xe, ee, squared = sums
         spread, product = xx - x * x / self.rows, xe - x * e / self.rows
         left = np.maximum(0.0, ee - e * e / self.rows - product * product / spread)
-        found = Spreads(spread, product + slope * spread, self._spread.copy(), left)
+        found = Spreads(spread, product + slope * spread, target_spread.copy(), left)
         for part in self._parts((spread < lost[2] * _KEPT) | (left < lost[4] * _KEPT)):
             for values, better in zip(found, self._about_own_means(pair, part), strict=True):
                 values[part] = better
@@ -109,37 +120,16 @@ class MomentResampler:
             squared[part] = (self._weights_of(part) * squares[:, None]).sum(axis=0)
         return found, squared
 
-    def _slope(self, pair: UnitPair) -> float:
-        """The slope of the whole sample's least-squares line; 0 where there is none."""
-        mean = math.fsum(self._sizes * pair.first) / self._unit.size
-        between = self._sizes * (pair.first - mean)
-        spread = math.fsum(pair.first_within) + math.fsum(between * (pair.first - mean))
-        product = math.fsum(pair.product_within) + math.fsum(between * pair.second)
-        slope = product / spread if spread > 0 else 0.0
-        return slope if math.isfinite(slope) else 0.0
-
-    def _unit_sums(self, values: Floats) -> Floats:
-        # bincount adds one value after the other: the same on every CPU, which np.sum is not.
-        return np.bincount(self._unit, weights=values, minlength=self._sizes.size).astype(np.float64, copy=False)
-
-    def _pair(self, first: Floats, second: Floats) -> UnitPair:
-        means = self._unit_sums(first) / self._sizes, self._unit_sums(second) / self._sizes
-        if self._sizes.size == first.size:
-            nothing = np.zeros(self._sizes.size)
-            return UnitPair(*means, nothing, nothing, nothing)
-        a, b = first - means[0][self._unit], second - means[1][self._unit]
-        return UnitPair(*means, self._unit_sums(a * a), self._unit_sums(a * b), self._unit_sums(b * b))
-
     def _per_unit(self, pair: UnitPair) -> Floats:
         """Sums, squares and products of every unit, (5, units)."""
-        first, second = self._sizes * pair.first, self._sizes * pair.second
+        first, second = self.sizes * pair.first, self.sizes * pair.second
         squares = pair.first_within + first * pair.first, pair.second_within + second * pair.second
         return np.stack([first, second, squares[0], pair.product_within + first * pair.second, squares[1]])
 
     def _about_own_means(self, pair: UnitPair, resamples: NDArray[np.int64]) -> Spreads:
         """The slow way: sums about the means and the line of each of the resamples, so that nothing cancels."""
         weights = self._weights_of(resamples)
-        sizes, rows = weights * self._sizes[:, None], self.rows[resamples]
+        sizes, rows = weights * self.sizes[:, None], self.rows[resamples]
         x = pair.first[:, None] - (sizes * pair.first[:, None]).sum(axis=0) / rows
         y = pair.second[:, None] - (sizes * pair.second[:, None]).sum(axis=0) / rows
         within = (pair.first_within[:, None], pair.product_within[:, None], pair.second_within[:, None])
@@ -158,7 +148,7 @@ class MomentResampler:
 
     def _parts(self, wanted: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
         resamples = np.flatnonzero(wanted)
-        size = max(1, _VALUES_AT_A_TIME // self._sizes.size)
+        size = max(1, _VALUES_AT_A_TIME // self.sizes.size)
         return [resamples[start : start + size] for start in range(0, resamples.size, size)]
 
     def _sums(self, per_unit: Floats) -> tuple[Floats, Floats]:
@@ -175,6 +165,53 @@ class MomentResampler:
                 weights = self._weights[part].astype(np.float64) if self._held is None else self._held[part]
                 sums[part[0]] += weights @ factor[part[1]]
         return np.ascontiguousarray(sums.T[: per_unit.shape[0]]), lost
+
+
+class MomentResampler:
+    """What depends on the target and the resamples alone."""
+
+    def __init__(self, target: Floats, unit: NDArray[np.int64], weights: Counts) -> None:
+        """Take the target (N,), the unit of each row (N,), and ``weights`` (resamples, units)."""
+        self._unit = unit
+        self._units = Units(np.bincount(unit, minlength=weights.shape[1]).astype(np.float64), weights)
+        self.rows = self._units.rows
+        """How many rows each resample has, (resamples,)."""
+        self._target = target
+        self._scale = power_above(target)
+        scaled = target / self._scale
+        self._centred = scaled - np.sort(scaled)[target.size // 2]
+        self._spread = self._units.spread(self._pair(self._centred, self._centred))
+
+    def metrics(self, predictions: Floats, median: float) -> Metrics:
+        """PLCC, RMSE and mapped RMSE of every resample; what is undefined may be any number or NaN.
+
+        ``predictions`` (N,) finite; ``median`` one of them, about the middle: the centre at which least is lost.
+        """
+        scale = power_above(predictions)
+        # The larger scale of both: neither a difference nor a square leaves float64.
+        common = max(scale, self._scale)
+        error = predictions / common - self._target / common
+        squares = self._unit_sums(error * error)
+        with np.errstate(all="ignore"):
+            centred = predictions / scale - median / scale
+            pair = self._pair(centred, self._centred)
+            slope = self._units.slope(pair)
+            rest = self._centred - slope * centred
+            rest -= math.fsum(self._unit_sums(rest)) / rest.size
+            with_rest = self._pair(centred, rest)
+        return self._units.metrics(pair, with_rest, slope, squares, Scale(self._scale, common, self._spread))
+
+    def _unit_sums(self, values: Floats) -> Floats:
+        # bincount adds one value after the other: the same on every CPU, which np.sum is not.
+        return np.bincount(self._unit, weights=values, minlength=self._units.sizes.size).astype(np.float64, copy=False)
+
+    def _pair(self, first: Floats, second: Floats) -> UnitPair:
+        means = self._unit_sums(first) / self._units.sizes, self._unit_sums(second) / self._units.sizes
+        if self._units.sizes.size == first.size:
+            nothing = np.zeros(self._units.sizes.size)
+            return UnitPair(*means, nothing, nothing, nothing)
+        a, b = first - means[0][self._unit], second - means[1][self._unit]
+        return UnitPair(*means, self._unit_sums(a * a), self._unit_sums(a * b), self._unit_sums(b * b))
 
 
 def power_above(values: Floats) -> float:

@@ -49,7 +49,7 @@ class Draws:
         return int(self.weights.shape[0])
 
 
-def draw(rows: int, contents: NDArray[np.int64] | None, resamples: int, seed: int) -> Draws:
+def draw(rows: int, contents: NDArray[np.integer[Any]] | None, resamples: int, seed: int) -> Draws:
     """Draw ``resamples`` resamples of ``rows`` rows, by content where ``contents`` (N,) has two or more.
 
     The outcome depends on the arguments alone: NumPy promises the raw stream of a bit generator to stay, and nothing
