@@ -18,6 +18,7 @@ from bisect_cache.judge.choices import (
     Resampling,
     Strategy,
 )
+from bisect_cache.judge.thresholds import METRIC_NAMES
 
 if TYPE_CHECKING:
     from bisect_cache.runs.request import BisectRequest
@@ -103,6 +104,13 @@ _SEARCH = (
         "0.85'.",
     ),
     click.option(
+        "--metric",
+        "metrics",
+        multiple=True,
+        type=click.Choice(METRIC_NAMES),
+        help="Measure only these. Without srocc, which needs all scores at once, a large cache takes least memory.",
+    ),
+    click.option(
         "--baseline",
         metavar="NAME",
         help="What `baseline` means in thresholds, by label, tag, commit or file. Default: the first model.",
@@ -157,7 +165,7 @@ def request_of(options: Mapping[str, Any], paths: tuple[str, ...] = ()) -> Bisec
     from bisect_cache.worker.process import Limits
 
     searching = {name: options[name] for name in ("baseline", "decision", "strategy") if name in options}
-    flags = {name: options[name] for name in ("by_content", "base", "explain") if name in options}
+    flags = {name: options[name] for name in ("by_content", "base", "explain", "metrics") if name in options}
     return BisectRequest(
         cache=options["cache"],
         timeline=options["timeline"] + paths,

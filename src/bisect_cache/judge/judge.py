@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -100,29 +101,12 @@ class Judge:
 
     def _scored(self, checkpoint: Checkpoint) -> tuple[Scores, tuple[str, ...]]:
         """The model's predictions, and what a reader must be told of how they came to be."""
-        with self._reading:
-            data = checkpoint.files.model()
-        if checkpoint.sha256 and (actual := sha256_of(data)) != checkpoint.sha256:
-            raise CannotScore(
-                f"its sha256 is {actual[:12]}…, the registry says {checkpoint.sha256[:12]}…: it is another file"
-            )
-        model, notes = self._told(checkpoint)
+        data = read_model(checkpoint, self._reading)
+        model, notes = told(checkpoint, self._ports, self._reading)
         answer, body = self._predict(checkpoint, data, model)
         if isinstance(answer, Untestable):
             raise CannotScore(answer.reason)
         return np.frombuffer(body, answer.dtype), (*notes, *answer.notes)
-
-    def _told(self, checkpoint: Checkpoint) -> tuple[Model, tuple[str, ...]]:
-        """What the worker is told of the model, and what a reader must be told of it."""
-
-        def read(location: str, largest: int) -> bytes:
-            with self._reading:
-                return checkpoint.files.beside(location, largest)
-
-        try:
-            return told_of(checkpoint, Model(self._ports.input, self._ports.output), read)
-        except CannotDeclare as error:
-            raise CannotScore(str(error)) from error
 
     def _predict(self, checkpoint: Checkpoint, data: bytes, model: Model) -> tuple[Predictions | Untestable, bytearray]:
         """Once more where the worker died: a model whose fault it was not (memory that others took) is judged then."""
@@ -139,18 +123,47 @@ class Judge:
         if not self._worker.alive:
             self._worker.restart()
             self._worker.ready(self._features, self._matrix)
-        room = LARGEST_FILE
+        return self._worker.predict(model, data, weights_of(checkpoint, self._reading))
 
-        def beside(location: str) -> bytes:
-            nonlocal room
-            with self._reading:
-                data = weights(checkpoint.files, location)
-            room -= len(data)
-            if room < 0:
-                raise CannotRead(f"the files that it names have more than {LARGEST_FILE:,} bytes in all")
-            return data
 
-        return self._worker.predict(model, data, beside)
+def read_model(checkpoint: Checkpoint, reading: threading.Lock) -> bytes:
+    """The bytes of a checkpoint's model. Raises ``CannotRead``, and ``CannotScore`` where it is another file."""
+    with reading:
+        data = checkpoint.files.model()
+    if checkpoint.sha256 and (actual := sha256_of(data)) != checkpoint.sha256:
+        raise CannotScore(
+            f"its sha256 is {actual[:12]}…, the registry says {checkpoint.sha256[:12]}…: it is another file"
+        )
+    return data
+
+
+def told(checkpoint: Checkpoint, ports: Ports, reading: threading.Lock) -> tuple[Model, tuple[str, ...]]:
+    """What the worker is told of the model, and what a reader must be told of it. Raises ``CannotScore``."""
+
+    def read(location: str, largest: int) -> bytes:
+        with reading:
+            return checkpoint.files.beside(location, largest)
+
+    try:
+        return told_of(checkpoint, Model(ports.input, ports.output), read)
+    except CannotDeclare as error:
+        raise CannotScore(str(error)) from error
+
+
+def weights_of(checkpoint: Checkpoint, reading: threading.Lock) -> Callable[[str], bytes]:
+    """Reads the files that one model names; what it gives raises ``CannotRead``."""
+    room = LARGEST_FILE
+
+    def beside(location: str) -> bytes:
+        nonlocal room
+        with reading:
+            data = weights(checkpoint.files, location)
+        room -= len(data)
+        if room < 0:
+            raise CannotRead(f"the files that it names have more than {LARGEST_FILE:,} bytes in all")
+        return data
+
+    return beside
 
 
 def cores() -> int:

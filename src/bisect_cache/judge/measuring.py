@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,51 @@ class CannotMeasure(BisectCacheError):
     """A metric that this target does not allow."""
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is measured of models, by what the target is and how they predict it."""
+
+    turned: bool
+    """Whether the target is turned over: lower is better, and models predict quality."""
+    metrics: tuple[str, ...]
+    target_is: Target
+    gated_scale: tuple[float, float] | None
+    """The target's scale, where raw RMSE is gated: it means something there alone."""
+
+    @classmethod
+    def of(cls, target_is: Target, gated: Sequence[str], predicts: Predicts, only: Sequence[str] = ()) -> Self:
+        """Raises ``CannotMeasure`` when one of the metrics ``gated`` cannot be measured, or is not among ``only``."""
+        turned = predicts == "quality" and target_is.direction == "lower-is-better"
+        left_out = [metric for metric in gated if only and metric not in only]
+        if left_out:
+            raise CannotMeasure(
+                f"{left_out[0]} has a threshold and is not among the metrics to be measured ({', '.join(only)})"
+            )
+        can = tuple(name for name in METRIC_NAMES if name != "rmse" or not turned or target_is.scale is not None)
+        if not set(gated) <= set(can):
+            raise CannotMeasure(
+                "rmse compares predictions with the target as they are, but lower is better for this target and it has "
+                "no scale on which to turn it over: make the cache again with --scale LOW:HIGH, gate rmse_mapped, or, "
+                "where the models predict the target itself, say so (predicts: target)"
+            )
+        wanted = tuple(name for name in can if not only or name in only)
+        return cls(turned, wanted, target_is, target_is.scale if "rmse" in gated else None)
+
+    def oriented(self, target: NDArray[Any]) -> NDArray[Any]:
+        """``target`` (n,), rising as predictions are expected to: as it is, or float64."""
+        return _turned(target, self.target_is) if self.turned else target
+
+    def off_scale(self, least: float, most: float) -> tuple[str, ...]:
+        """What a reader must be told of predictions from ``least`` to ``most``."""
+        if self.gated_scale is None:
+            return ()
+        low, high = self.gated_scale
+        room = high - low
+        if low - room <= least and most <= high + room:
+            return ()
+        return (f"predicts {least:g} to {most:g} on a scale of {low:g} to {high:g}: gate rmse_mapped, not rmse",)
+
+
 class Measuring:
     """What all models of one cache are measured with: the target in the predictions' direction, and the resamples."""
 
@@ -37,26 +83,18 @@ class Measuring:
         gated: Sequence[str] = (),
         predicts: Predicts = "quality",
         resampling: Resampling = _USUAL,
+        only: Sequence[str] = (),
     ) -> None:
         """``target`` is (N,), finite, not constant; ``contents`` (N,) numbers from 0. No resamples, no intervals.
 
-        Raises ``CannotMeasure`` when one of the metrics ``gated`` cannot be measured on this target.
+        ``only`` names the metrics to be measured; all where it names none. Raises ``CannotMeasure`` as ``Asked.of``.
         """
-        self.turned = predicts == "quality" and target_is.direction == "lower-is-better"
-        self.metrics = tuple(
-            name for name in METRIC_NAMES if name != "rmse" or not self.turned or target_is.scale is not None
-        )
-        if not set(gated) <= set(self.metrics):
-            raise CannotMeasure(
-                "rmse compares predictions with the target as they are, but lower is better for this target and it has "
-                "no scale on which to turn it over: make the cache again with --scale LOW:HIGH, gate rmse_mapped, or, "
-                "where the models predict the target itself, say so (predicts: target)"
-            )
-        # Raw RMSE means something on the target's scale alone, so who gates it is told of models on another one.
-        self._scale = target_is.scale if "rmse" in gated else None
-        self.target: Floats = _turned(target, target_is) if self.turned else target.astype(np.float64)
+        self._asked = Asked.of(target_is, gated, predicts, only)
+        self.turned, self.metrics = self._asked.turned, self._asked.metrics
+        oriented = self._asked.oriented(target)
+        self.target: Floats = oriented.astype(np.float64)
         """(N,), rising as predictions are expected to."""
-        self._target = target_side(self.target)
+        self._target = target_side(oriented)
         self.sampling: Sampling | None = None
         if resampling.resamples:
             draws = draw(target.size, contents, resampling.resamples, resampling.seed)
@@ -67,9 +105,8 @@ class Measuring:
 
     def measure(self, scores: NDArray[Any]) -> Measurement:
         """Metrics, intervals and distributions of ``scores``, (N,), any float dtype, finite and not constant."""
-        measured = metrics(scores, self._target)
-        values = {name: measured[name] for name in self.metrics}
-        notes = self._off_scale(scores)
+        values = metrics(scores, self._target, self.metrics)
+        notes = self._asked.off_scale(float(scores.min()), float(scores.max()))
         if self.sampling is None:
             return Measurement(values, notes=notes)
         over = self._resampler.distributions(scores)
@@ -80,15 +117,6 @@ class Measuring:
         }
         intervals = {name: ends for name, ends in found.items() if ends is not None}
         return Measurement(values, intervals, distributions, notes=notes)
-
-    def _off_scale(self, scores: NDArray[Any]) -> tuple[str, ...]:
-        if self._scale is None:
-            return ()
-        low, high = self._scale
-        least, most, room = float(scores.min()), float(scores.max()), high - low
-        if low - room <= least and most <= high + room:
-            return ()
-        return (f"predicts {least:g} to {most:g} on a scale of {low:g} to {high:g}: gate rmse_mapped, not rmse",)
 
 
 def _turned(target: NDArray[Any], target_is: Target) -> Floats:

@@ -6,7 +6,7 @@ depends on how a library orders its additions, nor on how many pieces the rows c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,10 +104,12 @@ def sums(predictions: NDArray[Any], target: TargetPart) -> Sums:
     )
 
 
-def metrics(predictions: NDArray[Any], target: TargetSide) -> dict[str, float]:
-    """Every metric of ``predictions``, shape (N,), float32 or float64, finite and not constant."""
-    found = {**of_sums(sums(predictions, target.part)), "srocc": target.ranks.srocc(predictions)}
-    return {name: found[name] for name in METRIC_NAMES}
+def metrics(predictions: NDArray[Any], target: TargetSide, wanted: Sequence[str] = METRIC_NAMES) -> dict[str, float]:
+    """The metrics ``wanted`` of ``predictions``, shape (N,), float32 or float64, finite and not constant."""
+    found = of_sums(sums(predictions, target.part), wanted)
+    if "srocc" in wanted:
+        found["srocc"] = target.ranks.srocc(predictions)
+    return {name: found[name] for name in wanted}
 
 
 def of_sums(of: Sums, wanted: Iterable[str] = METRIC_NAMES) -> dict[str, float]:

@@ -22,6 +22,8 @@ _PLACE = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _SIGN = np.uint32(1 << 31)
 _MOST = 1 << 62
+STEPS = 256
+"""In which ranks are given where all of them are too many."""
 
 
 class TargetRanks:
@@ -37,10 +39,19 @@ class TargetRanks:
             cubes += tied
         self._spread = self._rows**3 - cubes
 
-    def srocc(self, predictions: NDArray[Any]) -> float:
+    @property
+    def steps(self) -> NDArray[np.uint8]:
+        """Of each row in which of ``STEPS`` equal parts of all ranks its own lies, (N,)."""
+        steps = np.empty(self._rows, np.uint8)
+        for low in range(0, self._rows, _ROWS_AT_A_TIME):
+            steps[low : low + _ROWS_AT_A_TIME] = _steps(self._ranks[low : low + _ROWS_AT_A_TIME], self._rows)
+        return steps
+
+    def srocc(self, predictions: NDArray[Any], steps: NDArray[np.uint8] | None = None) -> float:
         """Spearman's rank-order correlation coefficient, in [-1, 1]: Pearson's, of the midranks.
 
         ``predictions`` (N,), float32 or float64, finite; neither they nor the target are constant.
+        ``steps`` (N,) is filled with those of the predictions.
         """
         # So many products of two ranks add up within 63 bits.
         most = max(1, _MOST // self._rows**2)
@@ -50,8 +61,14 @@ class TargetRanks:
             for start in range(0, ranks.size, most):
                 product += int(np.dot(ranks[start : start + most], against[start : start + most]))
             cubes += tied
+            if steps is not None:
+                steps[places] = _steps(ranks, self._rows)
         size = root_of_ratio(Exact(9 * product * product), Exact((self._rows**3 - cubes) * self._spread))
         return -size if product < 0 else size
+
+
+def _steps(ranks: NDArray[Any], rows: int) -> NDArray[np.uint8]:
+    return ((ranks.astype(np.int64) + rows) * STEPS // (2 * rows)).astype(np.uint8)
 
 
 def midranks(values: NDArray[Any]) -> NDArray[np.int64]:

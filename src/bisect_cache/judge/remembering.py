@@ -6,8 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 
+from bisect_cache.judge.interface import Measures
 from bisect_cache.judge.measurement import Measurement
-from bisect_cache.judge.pool import Pool
 from bisect_cache.timeline.interface import Checkpoint
 
 _RESAMPLES_KEPT = 256
@@ -17,7 +17,7 @@ _RESAMPLES_KEPT = 256
 class Remembering:
     """The measurements of a timeline's checkpoints by index, made by ``pool`` as they are asked for."""
 
-    def __init__(self, checkpoints: Sequence[Checkpoint], pool: Pool) -> None:
+    def __init__(self, checkpoints: Sequence[Checkpoint], pool: Measures) -> None:
         self._checkpoints = checkpoints
         self._pool = pool
         self._first: dict[Hashable, int] = {}

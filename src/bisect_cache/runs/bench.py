@@ -18,10 +18,9 @@ from bisect_cache.timeline.spec import open_timeline
 from bisect_cache.worker.process import Worker
 
 if TYPE_CHECKING:
+    from bisect_cache.cache.large import LargeCache
     from bisect_cache.cache.opened import Cache
-    from bisect_cache.judge.judge import Judge
-    from bisect_cache.judge.measuring import Measuring
-    from bisect_cache.judge.pool import Pool
+    from bisect_cache.judge.interface import Measured, Measures, Scoring
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,11 @@ class Bench:
     """Gives a model outside the timeline what is declared of those in it."""
     fed: tuple[str, ...]
     """What a reader must be told of what is declared."""
-    cache: Cache
-    measuring: Measuring
-    judge: Judge
+    cache: Cache | LargeCache
+    measuring: Measured
+    judge: Scoring
     """One that is always there."""
-    pool: Pool
+    pool: Measures
     """That one, and others where it is worth it."""
 
 
@@ -55,13 +54,26 @@ def at_work(request: BisectRequest) -> Iterator[Bench]:
         timeline = feeding.applied(_timeline(request))
         fed = tuple(feeding.notes(timeline.checkpoints))
         timeline = replace(timeline, notes=(*timeline.notes, *fed))
+        from bisect_cache.cache.large import LargeCache
         from bisect_cache.cache.opened import open_cache
         from bisect_cache.judge.judge import Judge, Ports, cores
         from bisect_cache.judge.measuring import Measuring
         from bisect_cache.judge.pool import Pool
 
         cache = open_cache(request.folder)
+        ports = Ports(request.input, request.output)
         gated = [threshold.metric for threshold in request.thresholds]
+        if isinstance(cache, LargeCache):
+            from bisect_cache.judge.streamed.judge import StreamedJudge
+            from bisect_cache.judge.streamed.measuring import StreamedMeasuring
+            from bisect_cache.judge.streamed.rounds import Rounds
+
+            streamed = StreamedMeasuring(
+                cache, gated=gated, predicts=request.predicts, resampling=request.resampling, only=request.metrics
+            )
+            with Rounds(StreamedJudge(worker, cache.columns, ports, request.limits), cache, streamed) as rounds:
+                yield Bench(timeline, feeding.given_to, fed, cache, streamed, rounds, rounds)
+            return
         measuring = Measuring(
             cache.target,
             cache.target_is,
@@ -69,8 +81,9 @@ def at_work(request: BisectRequest) -> Iterator[Bench]:
             gated=gated,
             predicts=request.predicts,
             resampling=request.resampling,
+            only=request.metrics,
         )
-        reading, ports = Lock(), Ports(request.input, request.output)
+        reading = Lock()
         judge = Judge(worker, cache, measuring, ports, reading)
 
         def another() -> Judge:

@@ -9,11 +9,13 @@ from math import isfinite
 from msgspec.structs import replace
 
 from bisect_cache.cache.drift import Finding
+from bisect_cache.cache.large import LargeCache
 from bisect_cache.cache.models.external_data import CannotInline, inlined
 from bisect_cache.cache.models.model_drift import Sides, compare_models
 from bisect_cache.cache.opened import Cache
 from bisect_cache.files import CannotRead
-from bisect_cache.judge.judge import CannotScore, Judge
+from bisect_cache.judge.interface import Scoring
+from bisect_cache.judge.judge import CannotScore
 from bisect_cache.judge.metrics import target_side
 from bisect_cache.judge.moved import Moved, moved
 from bisect_cache.printable import one_line, printable
@@ -27,7 +29,7 @@ _SIDES = Sides(first="the last good model", then="later")
 _LONGEST_DETAIL = 2000
 
 
-def explain(good: Checkpoint, bad: Checkpoint, cache: Cache, judge: Judge) -> Explanation:
+def explain(good: Checkpoint, bad: Checkpoint, cache: Cache | LargeCache, judge: Scoring) -> Explanation:
     """What changed from ``good`` to ``bad``. What cannot be compared becomes a note and breaks nothing."""
     findings, of_files = _files(good, bad)
     try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bisect_cache.judge.by_content import by_content
-from bisect_cache.judge.judge import CannotScore, Judge
+from bisect_cache.judge.interface import Scoring
+from bisect_cache.judge.judge import CannotScore
 from bisect_cache.report.structs import GroupsFacts
 from bisect_cache.runs.reporting import Bisected
 from bisect_cache.timeline.interface import Checkpoint
@@ -13,7 +14,7 @@ from bisect_cache.timeline.interface import Checkpoint
 _LARGEST_REPORTED = 2_000
 
 
-def groups(done: Bisected, judge: Judge) -> tuple[tuple[GroupsFacts, ...], tuple[str, ...]]:
+def groups(done: Bisected, judge: Scoring) -> tuple[tuple[GroupsFacts, ...], tuple[str, ...]]:
     """The comparisons, and what a reader must be told where there is none."""
     cache, sampling = done.cache, done.measuring.sampling
     if cache.contents is None or len(cache.content_names) < 2:

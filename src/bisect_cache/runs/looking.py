@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.judge.deciding import Compared, compared, together
 from bisect_cache.judge.detecting import Detecting
+from bisect_cache.judge.interface import Measures
 from bisect_cache.judge.measurement import Measurement
-from bisect_cache.judge.pool import Pool
 from bisect_cache.judge.remembering import Remembering
 from bisect_cache.judge.sampling import Sampling
 from bisect_cache.judge.thresholds import Reference
@@ -57,7 +57,7 @@ class Baseline:
 
 def look(
     timeline: Timeline,
-    pool: Pool,
+    pool: Measures,
     request: BisectRequest,
     sampling: Sampling | None,
     looking: Looking,
@@ -76,7 +76,7 @@ class _Looks:
     def __init__(
         self,
         timeline: Timeline,
-        pool: Pool,
+        pool: Measures,
         request: BisectRequest,
         sampling: Sampling | None,
         looking: Looking,

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bisect_cache.errors import BisectCacheError
-from bisect_cache.judge.detecting import Detecting, detectable_without_models
+from bisect_cache.judge.detecting import Detecting
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.sampling import Sampling
 from bisect_cache.judge.suggesting import SUGGESTED, Suggested, doubtful, suggest
 from bisect_cache.printable import one_line
 from bisect_cache.runs.bench import Bench, at_work
 from bisect_cache.runs.request import BisectRequest, Looking, shown
+from bisect_cache.runs.standing_in import detectable_by_stand_ins
 
 
 class CannotPropose(BisectCacheError):
@@ -73,7 +74,7 @@ def _proposal(bench: Bench, measured: list[Measurement], detecting: Detecting, s
     chance = detecting.detectable
     stand_ins = not chance
     if stand_ins:
-        chance = detectable_without_models(bench.cache.features, bench.measuring, SUGGESTED)
+        chance = detectable_by_stand_ins(bench.cache, sampling.resamples, SUGGESTED)
     if not chance:
         raise CannotPropose("one model, or several that predict the same, do not show what is chance; name more models")
     cache = bench.cache

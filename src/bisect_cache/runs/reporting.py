@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from bisect_cache.cache.large import LargeCache
 from bisect_cache.cache.opened import Cache
-from bisect_cache.judge.measuring import Measuring
+from bisect_cache.judge.interface import Measured
 from bisect_cache.report.environment import environment
 from bisect_cache.report.structs import (
     BisectReport,
@@ -34,9 +35,9 @@ class Bisected:
     """What a bisect had before it and what it found."""
 
     request: BisectRequest
-    cache: Cache
+    cache: Cache | LargeCache
     timeline: Timeline
-    measuring: Measuring
+    measuring: Measured
     looked: Looked
     worker: Hello
     """What the worker said of itself."""

@@ -94,6 +94,8 @@ class BisectRequest:
     decision: Decision = "auto"
     predicts: Predicts = "quality"
     resampling: Resampling = field(default_factory=Resampling)
+    metrics: tuple[str, ...] = ()
+    """Those that are measured; none: all."""
     by_content: bool = False
     """Whether to compare models content by content."""
     workers: int | None = None
@@ -112,6 +114,7 @@ class BisectRequest:
             ("--cache", str(self.cache) if self.cache else None),
             *(("--timeline", spec) for spec in self.timeline),
             *(("--threshold", str(threshold)) for threshold in self.thresholds),
+            *(("--metric", metric) for metric in self.metrics),
             ("--input", self.input),
             ("--output", self.output),
             ("--sidecar", self.sidecar),

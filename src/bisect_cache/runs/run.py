@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +16,6 @@ if TYPE_CHECKING:
     from bisect_cache.cache.check import Checked
     from bisect_cache.cache.recipes.interface import Progress
     from bisect_cache.report.structs import BisectReport, CacheFacts, CheckReport, Explanation
-
-
-_ENOUGH_ROWS = 100_000
-"""From which what a larger cache can tell is known as well."""
 
 
 class BadRequest(BisectCacheError):
@@ -98,28 +93,16 @@ def _remeasured(checked: Checked, request: CheckRequest, asked: Remeasuring, pro
 
 def _resolution(folder: Path) -> tuple[int | None, dict[str, float]]:
     """How many contents a cache has, and what it can tell from chance; nothing where no model can be judged on it."""
-    import numpy as np
-
     from bisect_cache.cache.opened import open_cache
-    from bisect_cache.judge.choices import Resampling
-    from bisect_cache.judge.detecting import detectable_without_models
-    from bisect_cache.judge.measuring import Measuring
+    from bisect_cache.judge.detecting import DETECTED
+    from bisect_cache.runs.standing_in import detectable_by_stand_ins
 
     try:
         cache = open_cache(folder)
+        # Half a width is known to a few per cent by then, which is as much as anybody reads from it.
+        return cache.content_count, detectable_by_stand_ins(cache, 500, DETECTED)
     except BisectCacheError:
         return None, {}
-    rows = np.arange(cache.rows)
-    if cache.rows > _ENOUGH_ROWS:
-        rows = np.sort(np.random.default_rng(0).choice(cache.rows, _ENOUGH_ROWS, replace=False, shuffle=False))
-    some = cache.some(rows)
-    contents = None if some.contents is None else np.unique(some.contents, return_inverse=True)[1]
-    # Half a width is known to a few per cent by then, which is as much as anybody reads from it.
-    measuring = Measuring(some.target, cache.target_is, contents, resampling=Resampling(resamples=500))
-    found = detectable_without_models(some.features, measuring)
-    # Of independent rows, an error falls with the square root of how many there are; that of contents stays.
-    narrower = math.sqrt(rows.size / cache.rows) if contents is None else 1.0
-    return cache.content_count, {metric: float(f"{drop * narrower:.4g}") for metric, drop in found.items()}
 
 
 def broken_bisect(error: Exception, request: BisectRequest) -> BisectReport:

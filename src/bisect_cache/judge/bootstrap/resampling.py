@@ -6,6 +6,7 @@ are any, else rows. Every model is judged on the same resamples: that is what ma
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -69,6 +70,39 @@ def draw(rows: int, contents: NDArray[np.integer[Any]] | None, resamples: int, s
         unit_of_row = _dealt(units, groups, stream)[unit_of_row]
         units = groups
     return Draws(by, units, grouped, seed, _weights(units, resamples, stream), unit_of_row)
+
+
+@dataclass(frozen=True)
+class LargeDraws:
+    """Resamples of a cache whose rows are not all at hand; at most ``GROUPS`` units."""
+
+    by: Literal["content", "row"]
+    units: int
+    grouped: bool
+    seed: int
+    weights: NDArray[np.uint8]
+    """(resamples, units)"""
+    unit_of_content: NDArray[np.uint8] | None
+    """(contents,); None by row."""
+
+    def units_of(self, first: int, rows: int, contents: NDArray[np.integer[Any]] | None) -> NDArray[np.uint8]:
+        """The units of ``rows`` rows of which so many come before the ``first``, with these contents, (rows,)."""
+        if self.unit_of_content is not None and contents is not None:
+            return self.unit_of_content.take(contents)
+        # Each row's unit depends on its place alone, so that rows may come in any pieces.
+        stream = np.random.PCG64((self.seed, GROUPS))
+        return (stream.advance(first).random_raw(rows) >> np.uint64(64 - int(math.log2(GROUPS)))).astype(np.uint8)
+
+
+def draw_large(contents: int, resamples: int, seed: int) -> LargeDraws:
+    """Draw ``resamples`` resamples of any number of rows, by content where there are two or more ``contents``."""
+    stream = np.random.PCG64(seed)
+    if contents < 2:
+        return LargeDraws("row", GROUPS, True, seed, _weights(GROUPS, resamples, stream), None)
+    grouped = contents > GROUPS
+    unit = _dealt(contents, GROUPS, stream) if grouped else np.arange(contents)
+    units = min(contents, GROUPS)
+    return LargeDraws("content", units, grouped, seed, _weights(units, resamples, stream), unit.astype(np.uint8))
 
 
 class Resampler:

@@ -88,16 +88,20 @@ class UnitRanks:
             )
 
     def _form(self, tensor: Floats) -> Floats:
-        """The tensor's cubic form in the weights of every resample, (resamples,)."""
-        units, resamples = self._weights.shape
-        gridded = _on_grid(tensor)
-        form = np.empty(resamples)
-        wide = max(1, ONE_THREAD // units**2)
-        for start in range(0, resamples, wide):
-            weights = self._weights[:, start : start + wide].astype(np.float64)
-            once = np.matmul(gridded, weights)
-            form[start : start + wide] = np.einsum("cab,ab,cb->b", once, weights, weights)
-        return form
+        return cubic_form(tensor, self._weights)
+
+
+def cubic_form(tensor: Floats, unit_weights: Counts) -> Floats:
+    """The cubic form of a tensor (units, units, units) in the weights (units, resamples) of each, (resamples,)."""
+    units, resamples = unit_weights.shape
+    gridded = _on_grid(tensor)
+    form = np.empty(resamples)
+    wide = max(1, ONE_THREAD // units**2)
+    for start in range(0, resamples, wide):
+        weights = unit_weights[:, start : start + wide].astype(np.float64)
+        once = np.matmul(gridded, weights)
+        form[start : start + wide] = np.einsum("cab,ab,cb->b", once, weights, weights)
+    return form
 
 
 @dataclass(frozen=True)
