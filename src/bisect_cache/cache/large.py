@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 from bisect_cache.cache.contents import Numbering
 from bisect_cache.cache.fingerprint import fingerprint_of_pieces
 from bisect_cache.cache.manifest import FEATURES_NAME, Manifest, Provenance, Target
-from bisect_cache.cache.parquet.columns import Column, UnsupportedColumn, canonical_columns
+from bisect_cache.cache.parquet.columns import Column, UnsupportedColumn, canonical_columns, numbers_as_stored
 from bisect_cache.cache.parquet.features import BadFeatures, Survey, read_batches
 from bisect_cache.cache.usable import finite_float32, notes_on
+from bisect_cache.files import sha256_of_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,11 +105,9 @@ class LargeCache:
         first = 0
         for table in read_batches(self._path, [*self.columns, *self._beside], ROWS_AT_A_TIME):
             features = np.empty((table.num_rows, len(self.columns)), np.float32)
-            columns = self._canonical(table.select([*self.columns, self.target_is.name]))
             for position, name in enumerate(self.columns):
-                features[:, position] = finite_float32(self._path, columns, name, first)
-            target = finite_float32(self._path, columns, self.target_is.name, first)
-            yield Batch(first, features, target, self._contents_of(table))
+                features[:, position] = self._numbers(table, name, first)
+            yield Batch(first, features, self._numbers(table, self.target_is.name, first), self._contents_of(table))
             first += table.num_rows
         self._names = self._numbering.names
 
@@ -134,8 +134,7 @@ class LargeCache:
         first = 0
         for table in read_batches(self._path, self._beside, ROWS_AT_A_TIME):
             here = slice(first, first + table.num_rows)
-            columns = self._canonical(table.select([self.target_is.name]))
-            target[here] = finite_float32(self._path, columns, self.target_is.name, first)
+            target[here] = self._numbers(table, self.target_is.name, first)
             numbers = self._contents_of(table)
             if contents is not None and numbers is not None:
                 contents[here] = numbers
@@ -150,6 +149,14 @@ class LargeCache:
     def _beside(self) -> list[str]:
         return [self.target_is.name, *([self._content] if self._content is not None else [])]
 
+    def _numbers(self, table: pa.Table, name: str, first: int) -> NDArray[np.float32]:
+        """A column's values (n,), all finite."""
+        values = numbers_as_stored(table, name)
+        # A sum of finite numbers that is none (it overflows) costs one more look, and nothing else.
+        if values is not None and values.dtype == np.float32 and math.isfinite(values.sum(dtype=np.float32)):
+            return values
+        return finite_float32(self._path, self._canonical(table.select([name])), name, first)
+
     def _contents_of(self, table: pa.Table) -> NDArray[np.int32] | None:
         try:
             return None if self._content is None else self._numbering.of(table, self._content)
@@ -163,6 +170,11 @@ class LargeCache:
             raise BadFeatures(f"{self._path}: {error}") from error
 
     def _worked_out(self) -> str:
+        """The one that the manifest records, for the very bytes that it records; of any others from their values."""
+        recorded = self._manifest.files.get(FEATURES_NAME) if self._manifest else None
+        if self._manifest and recorded and self._path.is_file() and recorded.sha256 == sha256_of_file(self._path):
+            return self._manifest.fingerprint
+
         def pieces(name: str) -> Iterator[Column]:
             return (self._canonical(table)[name] for table in read_batches(self._path, [name], ROWS_AT_A_TIME))
 

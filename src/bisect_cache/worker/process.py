@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import selectors
 import signal
@@ -126,6 +127,7 @@ class Worker:
         self._to, self._from, self._errors = pipes
         for pipe in pipes:
             os.set_blocking(pipe, False)
+            _widen(pipe)
         self._alive = True
 
     def _pipes(self) -> list[IO[bytes]]:
@@ -291,6 +293,12 @@ class Worker:
             return ""
         lines = printed.decode(errors="replace").strip().splitlines()
         return f": {lines[-1][:300]}" if lines else ""
+
+
+def _widen(pipe: int) -> None:
+    """Let as much wait in a pipe as an unprivileged process may ask for, where the system has such a thing."""
+    with contextlib.suppress(OSError, AttributeError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIECE)
 
 
 def _no_file(_location: str) -> bytes:

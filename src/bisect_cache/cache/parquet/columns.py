@@ -92,6 +92,15 @@ def canonical_columns(table: pa.Table) -> dict[str, Column]:
     return {name: _canonical(name, column) for name, column in zip(table.column_names, table.columns, strict=True)}
 
 
+def numbers_as_stored(table: pa.Table, name: str) -> NDArray[Any] | None:
+    """The values (N,) of a column of numbers without nulls, as they are; None for any other column."""
+    column = table.column(name)
+    kind = str(column.type)
+    if kind not in _NUMBERS or column.null_count:
+        return None
+    return _joined([_chunk_numbers(chunk, kind) for chunk in column.chunks], _NUMBERS[kind])
+
+
 def canonical_schema(schema: pa.Schema) -> list[tuple[str, str]]:
     """Names and types of the columns as ``canonical_columns`` gives them; none of them is read."""
     kinds = (_kind(each) for each in schema.types)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Columns = Mapping[str, NDArray[np.float32] | list[str]]
 _ROWS_WORTH_THREADS = 100_000
+_BUFFER = 1 << 18
+"""Bytes of a column that are read at once: without, all that it has in a row group."""
 MOST_CELLS = 400_000_000
 MOST_ROWS = 20_000_000
 """Read at once: as many as a synthetic cache may have."""
@@ -157,7 +159,11 @@ def _opened(part: Part) -> Iterator[pq.ParquetFile]:
             # Text stays as it is stored, each value once: few bytes can stand for a long one in any number of rows.
             texts = refuse_bombs(stream, footer)
             with pq.ParquetFile(
-                stream, read_dictionary=texts, pre_buffer=False, page_checksum_verification=True
+                stream,
+                read_dictionary=texts,
+                pre_buffer=False,
+                buffer_size=_BUFFER,
+                page_checksum_verification=True,
             ) as file:
                 refuse_unsupported(file.schema_arrow)
                 yield file

@@ -48,19 +48,25 @@ class OfTarget:
 
     def add(self, first: int, target: NDArray[Any], part: TargetPart, unit: NDArray[np.int64]) -> Floats:
         """The target centred, once its sums were added where they were not in an earlier pass."""
+        if not self.sizes.size:
+            if first == self._seen:
+                self._count(target, part)
+            return np.zeros(0)
         wide = target.astype(np.float64)
         if not self._seen:
             self.scale = power_above(wide)
             self._centre = float(np.mean(wide / self.scale))
         centred = wide / self.scale - self._centre
         if first == self._seen:
-            self._seen += target.size
-            self.sums += Sums(target.size, target=part.sum, target_squares=part.squares)
-            if self.sizes.size:
-                self.sizes += np.bincount(unit, minlength=self.sizes.size)
-                self.first += _by_unit(unit, centred, self.sizes.size)
-                self.squares += _by_unit(unit, centred * centred, self.sizes.size)
+            self._count(target, part)
+            self.sizes += np.bincount(unit, minlength=self.sizes.size)
+            self.first += _by_unit(unit, centred, self.sizes.size)
+            self.squares += _by_unit(unit, centred * centred, self.sizes.size)
         return centred
+
+    def _count(self, target: NDArray[Any], part: TargetPart) -> None:
+        self._seen += target.size
+        self.sums += Sums(target.size, target=part.sum, target_squares=part.squares)
 
 
 class Adding:
