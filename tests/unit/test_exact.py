@@ -5,11 +5,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bisect_cache import exact
-from bisect_cache.exact import exact_mean, exact_sum
+from bisect_cache.exact import Exact, exact_dot, exact_mean, exact_sum, exact_total, factor, root_of_ratio
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 summable = st.floats(min_value=-1e305, max_value=1e305)
@@ -61,3 +61,59 @@ def test_a_piece_full_of_long_numbers_of_one_sign_loses_no_bit(sign: int) -> Non
     assert exact_sum(values) == rounded
     with_rest = np.append(values, -rounded)
     assert exact_sum(with_rest) == math.fsum(with_rest) != 0
+
+
+doubles = st.floats(allow_nan=False, allow_infinity=False)
+singles = st.floats(allow_nan=False, allow_infinity=False, width=32)
+
+
+def rational(number: Exact) -> Fraction:
+    return Fraction(number.total) * Fraction(2) ** number.exponent
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(doubles, doubles), min_size=1, max_size=50))
+def test_a_dot_product_is_the_rational_one(pairs: list[tuple[float, float]]) -> None:
+    first, second = np.array(pairs).T.copy()
+    expected = sum(Fraction(a) * Fraction(b) for a, b in pairs)
+    assert rational(exact_dot(factor(first), factor(second))) == expected
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(singles, doubles), min_size=1, max_size=50))
+def test_a_dot_product_with_float32_is_the_rational_one(pairs: list[tuple[float, float]]) -> None:
+    first, second = np.array([a for a, _ in pairs], np.float32), np.array([b for _, b in pairs])
+    expected = sum(Fraction(a) * Fraction(b) for a, b in pairs)
+    assert rational(exact_dot(factor(first), factor(second))) == expected
+
+
+def test_a_dot_product_over_several_pieces_is_that_of_the_whole(monkeypatch) -> None:
+    rng = np.random.default_rng(4)
+    values, others = rng.normal(size=1000).astype(np.float32), rng.normal(size=1000)
+    whole = exact_dot(factor(values), factor(others))
+    monkeypatch.setattr(exact, "_VALUES_AT_A_TIME", 7)
+    assert rational(exact_dot(factor(values), factor(others))) == rational(whole)
+
+
+@given(st.lists(singles, min_size=1, max_size=50))
+def test_a_total_of_float32_is_the_rational_one(values: list[float]) -> None:
+    assert rational(exact_total(np.array(values, np.float32))) == sum(map(Fraction, values))
+
+
+whole = st.integers(0, 1 << 300)
+small = st.integers(-400, 400)
+
+
+@settings(max_examples=500)
+@given(whole, small, whole.filter(bool), small)
+def test_a_root_of_a_ratio_is_the_float_next_to_it(above: int, up: int, below: int, down: int) -> None:
+    found = root_of_ratio(Exact(above, up), Exact(below, down))
+    true = Fraction(above) * Fraction(2) ** up / (Fraction(below) * Fraction(2) ** down)
+    lower, upper = (Fraction(math.nextafter(found, end)) for end in (0.0, math.inf))
+    # The root lies between the middles of this float and its neighbours.
+    assert ((lower + Fraction(found)) / 2) ** 2 <= true <= ((upper + Fraction(found)) / 2) ** 2
+
+
+def test_a_root_of_a_ratio_beyond_float64_is_no_number() -> None:
+    with pytest.raises(OverflowError):
+        root_of_ratio(Exact(1, 3000), Exact(1))

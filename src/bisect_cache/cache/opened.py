@@ -76,12 +76,13 @@ class Cache:
         return Batch(0, self.features[rows], self.target[rows], contents)
 
 
-def open_cache(folder: Path, held: Held = HELD) -> Cache | LargeCache:
-    """Read the cache in ``folder``; one of more than is ``held`` is read later, in batches.
+def open_cache(folder: Path, held: Held | None = None) -> Cache | LargeCache:
+    """Read the cache in ``folder``; one of more than is ``held`` (None: ``HELD``) is read later, in batches.
 
     Raises ``BadManifest`` or ``BadFeatures`` when it is no cache, cannot be read, or holds nothing that a model
     could be judged on, ``Replaced`` when it was replaced meanwhile.
     """
+    held = held or HELD
     with standing_still(folder):
         manifest = read_manifest(folder)
         path = folder / FEATURES_NAME

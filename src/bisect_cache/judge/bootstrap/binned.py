@@ -1,7 +1,7 @@
 """SROCC of every resample for rows too many to be sorted again: their ranks in 256 steps.
 
 All rows of one step count as equal. The value of the whole sample is known exactly, and what the steps change of it is
-taken off every resample: so they change the width of an interval alone, by some hundred-thousandths of it, where 2,000
+taken off every resample: so they change the width of an interval alone, by some thousandths of it, where 2,000
 resamples know it to some hundredths. With ``H[c]`` how many rows of unit c have each step of both sides, and ``D`` and
 ``E`` how many rows of each unit are below a step less how many are above it, the tensor of ``tensors.py`` is a product
 of three small matrices for each unit: ``T[c] = D' H[c] E``.

@@ -84,13 +84,17 @@ class Rounds:
                 if some is not None:
                     adding.add(some, rows)
 
-        self._pass(models, self._measuring.ready, add)
-        for model, adding in zip(models, added, strict=True):
-            measured = Measurement(fault=model.fault) if model.fault else self._measuring.measurement(adding)
-            adding.close()
-            self._measured += 1
-            self._seconds += model.seconds
-            yield replace(measured, notes=(*model.notes, *measured.notes), seconds=model.seconds)
+        try:
+            self._pass(models, self._measuring.ready, add)
+            for model, adding in zip(models, added, strict=True):
+                measured = Measurement(fault=model.fault) if model.fault else self._measuring.measurement(adding)
+                adding.close()
+                self._measured += 1
+                self._seconds += model.seconds
+                yield replace(measured, notes=(*model.notes, *measured.notes), seconds=model.seconds)
+        finally:
+            for adding in added:
+                adding.close()
 
     def _pass(
         self, models: list[Asked], ready: Callable[[Batch], Ready], done: Callable[[Ready, list[Scores | None]], None]
