@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from judging import command, noisy_cache_at, timeline_at, weaker
-from making import SIX, constant, linear, model, save, with_external_data
+from making import SIX, constant, endless, linear, model, save, with_external_data
 from onnx import TensorProto, helper, numpy_helper
 
 from bisect_cache.cache import large, opened
@@ -19,10 +19,12 @@ from bisect_cache.cache.opened import Cache, Held, open_cache
 from bisect_cache.cache.parquet.features import BadFeatures
 from bisect_cache.judge.choices import Resampling
 from bisect_cache.judge.streamed import rounds
+from bisect_cache.judge.streamed.judge import Asked, StreamedJudge
 from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.report.structs import BisectReport
 from bisect_cache.runs.request import BisectRequest
 from bisect_cache.runs.run import run_bisect, run_check
+from bisect_cache.worker.process import Limits
 
 NOTHING = Held(rows=0, values=0)
 ROWS, AT_A_TIME = 700, 150
@@ -158,35 +160,77 @@ def test_a_model_whose_scores_depend_on_other_rows_is_said_to(tmp_path: Path, st
     assert "depend on the other rows" in report.steps[1].reason
 
 
-def test_a_model_that_kills_its_worker_costs_the_others_nothing(tmp_path: Path) -> None:
-    """One that crashes in the first batch, and one that does in a later batch alone."""
-    cache = noisy_cache_at(tmp_path / "c", ROWS, None)
-    greedy = [
-        helper.make_node("ReduceMax", ["input"], ["most"], axes=[0, 1], keepdims=0),
+def crashing_above(bound: float) -> onnx.ModelProto:
+    """Divides the lowest integer by -1 where any feature is above ``bound``, by 1 else: SIGFPE on x86."""
+    nodes = [
+        helper.make_node("ReduceMax", ["input"], ["most"], keepdims=0),
         helper.make_node("Greater", ["most", "bound"], ["over"]),
-        helper.make_node("Where", ["over", "huge", "one"], ["size"]),
-        helper.make_node("Expand", ["one_by_one", "size"], ["memory"]),
-        helper.make_node("ReduceSum", ["memory"], ["sum"], keepdims=0),
+        helper.make_node("Where", ["over", "minus", "one"], ["by"]),
+        helper.make_node("Div", ["lowest", "by"], ["quotient"]),
+        helper.make_node("Sub", ["quotient", "quotient"], ["nothing"]),
+        helper.make_node("Cast", ["nothing"], ["zero"], to=TensorProto.FLOAT),
         helper.make_node("ReduceSum", ["input", "axis"], ["row"], keepdims=0),
-        helper.make_node("Add", ["row", "sum"], ["score"]),
+        helper.make_node("Add", ["row", "zero"], ["score"]),
     ]
-    first = open_cache(cache)
-    assert isinstance(first, Cache)
-    most = [float(first.features[low : low + AT_A_TIME].max()) for low in range(0, ROWS, AT_A_TIME)]
-    bound = float(np.sort(most)[0])
     tensors = [
         numpy_helper.from_array(np.array(bound, np.float32), "bound"),
-        numpy_helper.from_array(np.array([1 << 40], np.int64), "huge"),
-        numpy_helper.from_array(np.array([1], np.int64), "one"),
-        numpy_helper.from_array(np.zeros(1, np.float32), "one_by_one"),
+        numpy_helper.from_array(np.array(-1, np.int32), "minus"),
+        numpy_helper.from_array(np.array(1, np.int32), "one"),
+        numpy_helper.from_array(np.array(-(2**31), np.int32), "lowest"),
         numpy_helper.from_array(np.array([1], np.int64), "axis"),
     ]
-    later = model(greedy, [("input", TensorProto.FLOAT, ["N", 6])], [("score", TensorProto.FLOAT, ["N"])], tensors)
-    models = timeline_at(tmp_path / "models", [weaker(), later, weaker(0.3), weaker(2)])
+    return model(nodes, [("input", TensorProto.FLOAT, ["N", 6])], [("score", TensorProto.FLOAT, ["N"])], tensors)
+
+
+@pytest.mark.parametrize("batch", [0, 3])
+def test_a_model_that_kills_its_worker_in_some_batch_costs_the_others_nothing(tmp_path: Path, batch: int) -> None:
+    cache = noisy_cache_at(tmp_path / "c", ROWS, None)
+    whole = open_cache(cache, Held())
+    assert isinstance(whole, Cache)
+    features = whole.features.copy()
+    before = features[: batch * AT_A_TIME].max(initial=0.0)
+    features[batch * AT_A_TIME + 7, 0] = before + 1
+    save_features(cache, features[:, 0])
+    models = timeline_at(tmp_path / "models", [weaker(), crashing_above(float(before)), weaker(0.3), weaker(2)])
     held, streamed = both(cache, models)
-    kept = [step for step in told(held)["steps"] if step[0] != "m_01"]
-    assert [step for step in told(streamed)["steps"] if step[0] != "m_01"] == kept
-    assert next(step for step in streamed.steps if step.index == 1).verdict == "untestable"
+    assert told(streamed) == told(held)
+    assert streamed.steps[1].verdict == "untestable"
+    assert "was ended by SIGFPE" in streamed.steps[1].reason
+
+
+def save_features(cache: Path, first: np.ndarray) -> None:
+    """Another first column."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(cache / "features.parquet")
+    place = table.schema.get_field_index(SIX[0])
+    pq.write_table(table.set_column(place, SIX[0], pa.array(first)), cache / "features.parquet")
+
+
+def test_a_worker_that_something_else_kills_is_replaced_in_the_middle_of_a_pass(tmp_path: Path, monkeypatch) -> None:
+    cache = noisy_cache_at(tmp_path / "c", ROWS, None)
+    models = timeline_at(tmp_path / "models", [weaker(), weaker(0.3), weaker(2)])
+    usual, batches = StreamedJudge.scores, []
+
+    def killed(judge: StreamedJudge, asked: list[Asked], features: np.ndarray) -> list[Any]:
+        batches.append(len(features))
+        if len(batches) == 3:
+            judge._worker.kill()
+        return usual(judge, asked, features)
+
+    monkeypatch.setattr(StreamedJudge, "scores", killed)
+    held, streamed = both(cache, models)
+    assert batches[:5] == [150] * 4 + [100]
+    assert told(streamed) == told(held)
+
+
+def test_a_model_that_takes_too_long_over_all_batches_is_said_to(tmp_path: Path, streamed: None) -> None:
+    cache = noisy_cache_at(tmp_path / "c", ROWS, None)
+    models = timeline_at(tmp_path / "models", [weaker(), endless(), weaker(2)])
+    report = bisected(cache, models, limits=Limits(seconds=2))
+    assert [step.verdict for step in report.steps] == ["good", "untestable", "bad"]
+    assert "took longer than 2 s" in report.steps[1].reason
 
 
 def test_weights_beside_a_model_are_read_again_when_the_worker_was_replaced(tmp_path: Path) -> None:
@@ -208,7 +252,7 @@ def test_the_command_says_what_it_is_asked_of_a_large_cache(tmp_path: Path, stre
     ran = command("bisect", *asked, "--by-content", "--explain", "--threshold", "plcc >= 0.5", cwd=tmp_path)
     assert ran.code == 1
     assert "m_01" in ran.said
-    assert "clip0" in ran.said
+    assert "clip0" in ran.told
     assert command("thresholds", *asked, cwd=tmp_path).code == 0
 
 
