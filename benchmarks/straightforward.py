@@ -8,6 +8,7 @@ would be in practice: each command imports only what it uses.
     straightforward.py check DIR              regenerate it and compare; exit 1 when it differs
     straightforward.py judge CACHE MODEL      exit 0 for a good model and 1 for a bad one, as git bisect wants it
     straightforward.py bisect CACHE FOLDER    exit 1 unless the first and the last model of the folder are good
+    straightforward.py scan CACHE FOLDER      every model's metrics; with --resamples N, on N bootstrap resamples too
 
 Results go to stdout, one JSON object to a command.
 """
@@ -51,6 +52,10 @@ def main() -> int:
         return 0 if metrics["plcc"] >= arguments.min_plcc else 1
 
     models = sorted(arguments.models.glob("*.onnx"), key=natural_order)
+    if arguments.command == "scan":
+        contents = table[arguments.content].to_numpy() if arguments.resamples else None
+        print(json.dumps({m.name: scan(m, features, mos, contents, arguments.resamples) for m in models}))
+        return 0
     outcome, first_bad = bisect(models, lambda m: judge(m, features, mos)["plcc"] >= arguments.min_plcc)
     print(json.dumps({"outcome": outcome, "first_bad": first_bad.name if first_bad else None}))
     return 0 if outcome == "no-regression" else 1
@@ -61,11 +66,13 @@ def parse_arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("generate", "check"):
         commands.add_parser(name).add_argument("dir", type=Path)
-    for name in ("judge", "bisect"):
+    for name in ("judge", "bisect", "scan"):
         command = commands.add_parser(name)
         command.add_argument("cache", type=Path)
         command.add_argument("models", type=Path, help="judge: a model; bisect: a folder of them")
         command.add_argument("--min-plcc", type=float, default=0.85)
+        command.add_argument("--resamples", type=int, default=0)
+        command.add_argument("--content", default="content_id")
     return parser.parse_args()
 
 
@@ -88,15 +95,39 @@ def bisect(models: list[Path], is_good: Callable[[Path], bool]) -> tuple[str, Pa
 def judge(model: Path, features: NDArray[np.float32], mos: NDArray[np.float32]) -> dict[str, float]:
     """PLCC, SROCC and RMSE of one model."""
     import onnxruntime as ort
-    from scipy.stats import pearsonr, spearmanr
 
     session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
-    scores = session.run(None, {session.get_inputs()[0].name: features})[0].ravel()
+    return measured(session.run(None, {session.get_inputs()[0].name: features})[0].ravel(), mos)
+
+
+def measured(scores: NDArray[np.float32], mos: NDArray[np.float32]) -> dict[str, float]:
+    """The three metrics."""
+    from scipy.stats import pearsonr, spearmanr
+
     return {
         "plcc": float(pearsonr(scores, mos)[0]),
         "srocc": float(spearmanr(scores, mos)[0]),
         "rmse": float(np.sqrt(np.mean((scores - mos) ** 2))),
     }
+
+
+def scan(
+    model: Path, features: NDArray[np.float32], mos: NDArray[np.float32], contents: Any, resamples: int
+) -> dict[str, Any]:
+    """The metrics of one model, and between which values they lie in 95% of resamples, whole contents drawn."""
+    import onnxruntime as ort
+
+    found: dict[str, Any] = dict(judge(model, features, mos))
+    if not resamples:
+        return found
+    session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+    scores = session.run(None, {session.get_inputs()[0].name: features})[0].ravel()
+    rows = [np.flatnonzero(contents == content) for content in np.unique(contents)]
+    rng, drawn = np.random.default_rng(1), []
+    for _ in range(resamples):
+        here = np.concatenate([rows[each] for each in rng.integers(0, len(rows), len(rows))])
+        drawn.append(list(measured(scores[here], mos[here]).values()))
+    return found | {"intervals": np.percentile(drawn, [2.5, 97.5], axis=0).tolist()}
 
 
 def natural_order(path: Path) -> list[tuple[int, str]]:
