@@ -425,6 +425,62 @@ def test_parts_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
             made(described(tmp_path, text + two % differing), source)
 
 
+BUILD = {"program": "ffmpeg", "version": "9.0", "sha256": "0" * 64, "libvmaf": "3.0.0"}
+
+
+def measured_by(build: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    source = {"name": "a.mp4", "size": 1, "mtime_ns": 1, "sha256": "1" * 64}
+    record = {"build": build, "how": {}, "reference": source, "distorted": source, "frames": 1}
+    return {clip: {"bisect-cache": record, **report} for clip, report in reports_of(SCORES).items()}
+
+
+@pytest.mark.parametrize(
+    ("builds", "named", "noted"),
+    [
+        ((BUILD, BUILD), BUILD["sha256"], []),
+        (
+            (BUILD, BUILD | {"version": "9.1", "sha256": "2" * 64}),
+            None,
+            [
+                "reports are of several builds: 'ffmpeg 9.0, sha256:000000000000…' in 4, 'ffmpeg 9.1, "
+                "sha256:222222222222…' in 4"
+            ],
+        ),
+        (
+            (BUILD, None),
+            None,
+            ["reports are of several builds: 'ffmpeg 9.0, sha256:000000000000…' in 4, 'none is named' in 4"],
+        ),
+        ((None, None), None, []),
+    ],
+)
+def test_the_build_that_all_parts_name_stands_in_the_manifest(
+    tmp_path: Path, builds: tuple[dict[str, str] | None, ...], named: str | None, noted: list[str]
+) -> None:
+    source = tmp_path / "set"
+    text = HEAD + '[recipe]\nkind = "reports"\nkey = "video"\nreport_name = "{stem}.json"\n'
+    for part, build in zip(("one", "two"), builds, strict=True):
+        checkout(source / part, measured_by(build) if build else None)
+        text += f'[parts.{part}]\nrecipe = {{ labels = "{part}/labels.csv", reports = "{part}/reports" }}\n'
+    manifest = made(described(tmp_path, text), source)
+    assert (manifest.build.sha256 if manifest.build else None) == named
+    assert list(manifest.notes) == noted
+
+
+def test_parts_that_are_measured_differently_are_told_of(tmp_path: Path) -> None:
+    source = tmp_path / "set"
+    text = HEAD + '[recipe]\nkind = "reports"\nkey = "video"\nreport_name = "{stem}.json"\n'
+    for part, prefix in (("one", ""), ("two", "integer_")):
+        checkout(source / part, reports_of(SCORES, prefix))
+        text += f'[parts.{part}]\nrecipe = {{ labels = "{part}/labels.csv", reports = "{part}/reports" }}\n'
+    older = source / "two" / "reports" / "a.json"
+    older.write_text(older.read_text().replace("3.0.0", "2.3.0"))
+    assert list(made(described(tmp_path, text), source).notes) == [
+        "reports mix libvmaf versions: '2.3.0' in 1, '3.0.0' in 7",
+        "reports mix spellings of a feature: 'adm2' in 4, 'integer_adm2' in 4",
+    ]
+
+
 # What is refused
 
 
