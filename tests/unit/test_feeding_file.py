@@ -23,7 +23,6 @@ from bisect_cache.timeline.declaration import (
     declared_in,
     words,
 )
-from bisect_cache.timeline.feeding_document import LARGEST_TOML, NoDocument, read_document
 from bisect_cache.timeline.feeding_file import BadFeeding, Declares, FeedingFile, read_feeding
 from bisect_cache.timeline.interface import Checkpoint, Timeline
 
@@ -110,10 +109,8 @@ sidecar = false
         ("features = []", "features: Expected `array` of length >= 1"),
         ("sidecar = true", "sidecar: is true; name a file, such as '{stem}.json', or say false for none"),
         ("a = ", "no TOML that can be read (Invalid value"),
-        ("x = " + "[" * 100_000, "no TOML that is read: it is nested too deep"),
+        ("x = " + "[" * 100_000, "no TOML that can be read (it is nested too deep)"),
         ("a" + ".a" * 100 + " = 1", "no TOML that can be read (line 1 has more than 32 dots in names"),
-        ("\n[" + '"\u2028". ' * 100 + "a]", "(line 2 has more than 32 dots in names"),
-        ("#" * (LARGEST_TOML + 1), "(it has more than 262,144 characters; write so much as JSON)"),
         ("when = 1979-05-27", "when: no such key"),
         ("features = [1979-05-27]", "features[0]: Expected `str`, got `date`"),
     ],
@@ -129,12 +126,16 @@ def test_what_declares_nothing_says_file_and_key(tmp_path: Path, text: str, said
 @pytest.mark.parametrize(
     ("suffix", "data", "said"),
     [
-        (".json", b'{"output": {"times": 1}, "output": {}}', "no JSON that can be read (the key 'output' stands there"),
+        (".json", b'{"output": {"times": 1}, "output": {}}', "no JSON that can be read (the key 'output' stands twice"),
         (".json", b"[1]", "is no table of input, features"),
-        (".json", b'{"a": ' + b"[" * 100_000, "no JSON that is read: it is nested too deep"),
+        (".json", b'{"a": ' + b"[" * 100_000, "no JSON that can be read (it is nested too deep)"),
         (".json", b"\xff", "no JSON that can be read ('utf-8' codec can't decode byte 0xff"),
         (".json", b'{"output": {"times": 1e999}}', "output: output holds NaN or infinity"),
-        (".json", b'{"output": {"times": ' + b"9" * 5000 + b"}}", "no JSON that can be read (Exceeds the limit"),
+        (
+            ".json",
+            b'{"output": {"times": ' + b"9" * 5000 + b"}}",
+            "no JSON that can be read (a number of 5,000 digits stands in it)",
+        ),
         (".yaml", b"{}", "its name ends in neither .json nor .toml"),
     ],
 )
@@ -149,19 +150,6 @@ def test_bytes_from_anybody_are_refused_with_a_reason(tmp_path: Path, suffix: st
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(BadFeeding, match=r"cannot be read: .*none.toml does not exist; restore it or correct its path"):
         read_feeding(tmp_path / "none.toml")
-
-
-def test_many_numbers_on_one_line_of_toml_are_no_long_name() -> None:
-    numbers = ", ".join(f"{number / 7:.3f}" for number in range(1, 999))
-    text = f"normalisation.mean = [{numbers}]\nnormalisation.std = [{numbers}, 1.5e-3]  # x\n"
-    document = read_document(text.encode(), ".toml")
-    assert len(document["normalisation"]["std"]) == 999  # type: ignore[index]
-
-
-@pytest.mark.parametrize("number", ["1.1", '"1.1,"', "'1.1,'"])
-def test_a_long_name_is_one_even_where_its_parts_look_like_numbers(number: str) -> None:
-    with pytest.raises(NoDocument, match="dots in names"):
-        read_document((".".join([number] * 100) + " = 1").encode(), ".toml")
 
 
 def test_what_comes_later_replaces_what_came_before_key_by_key() -> None:

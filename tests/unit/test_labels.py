@@ -218,7 +218,7 @@ UNUSABLE = {
     "deep.json": (b"[" * 200_000, "cannot be read as JSON"),
     "digits.json": (b"[" + b"9" * 5000 + b"]", "cannot be read as JSON"),
     "latin.json": ('["b\xe9"]'.encode("latin-1"), "not UTF-8"),
-    "twice.json": (b'{"a": {"mos": 1}, "a": {"mos": 2}}', "stand twice in one object: 'a'"),
+    "twice.json": (b'{"a": {"mos": 1}, "a": {"mos": 2}}', "the key 'a' stands twice in one object"),
     "number.json": (b"3", "holds no labels"),
     "none.json": (b"[]", "holds no labels"),
     "nothing.json": (b"{}", "holds no labels"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from bisect_cache.documents import NoDocument, json_in, toml_in
 from bisect_cache.errors import OfStrangers
 from bisect_cache.files import LONGEST_PLACE, CannotRead, read_file
 from bisect_cache.printable import printable
@@ -25,9 +26,10 @@ from bisect_cache.timeline.declaration import (
     declared_in,
     words,
 )
-from bisect_cache.timeline.feeding_document import LARGEST_JSON, NoDocument, read_document
 from bisect_cache.timeline.interface import Checkpoint, Timeline
 
+_LARGEST = 4 << 20
+"""Bytes: room for ten thousand features by name, several times."""
 _MOST_ENTRIES = 1000
 _MOST_LOOKS = 2_000_000
 """Of declarations at models, each a fraction of a millisecond."""
@@ -114,12 +116,22 @@ def read_feeding(path: Path) -> FeedingFile:
     """The file at ``path``, JSON or TOML by its suffix. Raises ``BadFeeding`` with the key that is at fault."""
     shown = printable(str(path), LONGEST_PLACE)
     try:
-        document = read_document(read_file(path, shown, LARGEST_JSON), path.suffix.lower())
-        return FeedingFile(shown, tuple(_declares(document)))
+        return FeedingFile(shown, tuple(_declares(_document(path, shown))))
     except CannotRead as error:
         raise BadFeeding(f"the declaration of how models are fed cannot be read: {error}") from error
-    except (NoDocument, NotDeclared) as error:
+    except NotDeclared as error:
         raise BadFeeding(f"{shown}: {error}; {_WAY_OUT}") from error
+
+
+def _document(path: Path, shown: str) -> object:
+    readers = {".json": json_in, ".toml": toml_in}
+    suffix = path.suffix.lower()
+    if suffix not in readers:
+        raise NotDeclared("its name ends in neither .json nor .toml, which says what it is; rename it")
+    try:
+        return readers[suffix](read_file(path, shown, _LARGEST).decode("utf-8-sig"))
+    except (NoDocument, UnicodeDecodeError) as error:
+        raise NotDeclared(f"is no {suffix[1:].upper()} that can be read ({error})") from error
 
 
 def _with_sidecar(checkpoint: Checkpoint, template: str) -> Checkpoint:

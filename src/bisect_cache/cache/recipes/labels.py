@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import json
 import math
 import stat
 from collections import Counter
@@ -30,6 +29,7 @@ from bisect_cache.cache.parquet.footer import footer_at_the_end_of
 from bisect_cache.cache.parquet.pages import refuse_bombs
 from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent
 from bisect_cache.cache.recipes.python_lists import NoList, lists_in
+from bisect_cache.documents import NoDocument, json_in
 from bisect_cache.files import LARGEST_FILE, CannotRead, open_file
 
 if TYPE_CHECKING:
@@ -52,8 +52,6 @@ _MOST_VALUES = 400_000_000
 _LONGEST_NAME = 4096
 _MOST_CHARACTERS = 1 << 30
 """Of all names in a column: a few bytes of parquet can stand for one long name in any number of rows."""
-_MOST_DIGITS = 1000
-"""Of a whole number in JSON; Python reads few more, and no score and no name has them."""
 
 _PLAIN = Layout()
 _T = TypeVar("_T")
@@ -458,10 +456,10 @@ def _objects(path: Path, decoded: object, key: str) -> list[dict[str, object]]:
 def _decoded(path: Path) -> object:
     try:
         with io.TextIOWrapper(_opened(path, _LARGEST_JSON), encoding="utf-8-sig") as stream:
-            return json.load(stream, object_pairs_hook=_without_repeats, parse_int=_whole)
+            return json_in(stream.read())
     except UnicodeDecodeError as error:
         raise _not_utf8(path, error) from error
-    except (ValueError, RecursionError) as error:
+    except NoDocument as error:
         raise BadSource(f"{path}: cannot be read as JSON ({error}); repair it there") from error
     except OSError as error:
         raise _unreadable(path, error) from error
@@ -480,19 +478,6 @@ def _lists(path: Path, wanted: str | None) -> dict[str, list[object]]:
         ) from error
     except OSError as error:
         raise _unreadable(path, error) from error
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
-        raise ValueError(f"a number of {len(digits):,} digits stands in it")
-    return int(digits)
-
-
-def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise ValueError(f"names stand twice in one object: {listed(repeated(name for name, _ in pairs))}")
-    return made
 
 
 def _opened(path: Path, largest: int) -> BufferedReader:
