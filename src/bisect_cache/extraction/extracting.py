@@ -19,7 +19,7 @@ from typing import IO, cast
 import msgspec
 
 from bisect_cache.cache.extracted import Extraction, Source, with_record
-from bisect_cache.cache.recipes.interface import BadSource
+from bisect_cache.cache.recipes.interface import BadSource, lies_in
 from bisect_cache.cache.recipes.libvmaf import LARGEST_REPORT, metric_names, parse_report
 from bisect_cache.extraction.comparable import VIDEOS, stored
 from bisect_cache.extraction.ffmpeg import REPORT, FfmpegRun
@@ -100,6 +100,10 @@ def extract_pair(pair: Pair, means: Means, place: Place, running: Running) -> Do
     Raises ``PairFailed``; a report that was there is there still.
     """
     target = place.reports / pair.report
+    if not lies_in(place.reports, str(pair.report)):
+        raise PairFailed(
+            f"{target}: a link leads out of the folder of reports; remove it, or extract to another folder"
+        )
     try:
         again = why_again(pair, means.program.build, target)
         if again is None:

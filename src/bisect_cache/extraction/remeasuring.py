@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bisect_cache.cache.check import with_source
+from bisect_cache.cache.check import source_outside, with_source
 from bisect_cache.cache.drift import Finding
 from bisect_cache.cache.extracted import Build
 from bisect_cache.cache.manifest import FEATURES_NAME, KEY_COLUMN, Manifest, Reports, read_manifest
@@ -67,7 +67,12 @@ def remeasure(
     recipe = with_source(manifest.recipe, source) if manifest else None
     if manifest is None or not isinstance(recipe, Reports):
         raise BadSource(
-            f"{folder}: was not made of reports, so there is no pair to measure again; check without --extract"
+            f"{folder}: was not made of one set of reports, so there is no one list of pairs to measure again; check "
+            f"without --extract"
+        )
+    if source is None and source_outside(folder, recipe):
+        raise BadSource(
+            f"{folder}: its pair list {recipe.labels} lies outside the working folder; name its folder with --source"
         )
     path = Surroundings(folder).resolve(recipe.labels)
     committed = _committed(folder, manifest)

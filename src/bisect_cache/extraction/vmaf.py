@@ -17,6 +17,8 @@ from bisect_cache.extraction.programs import LARGEST_VIDEO, size_of
 from bisect_cache.files import open_file
 
 _MAGIC = b"YUV4MPEG2"
+_SIZE = re.compile(r"[0-9]{1,5}")
+_RATE = re.compile(r"([0-9]{1,10}):([0-9]{1,10})")
 _CHROMA = re.compile(r"(420|422|444)(?:p(10|12|16)|jpeg|mpeg2|paldv)?")
 _LONGEST_HEADER = 4096
 _LONGEST_ERROR = 300
@@ -121,18 +123,15 @@ def read_y4m(path: Path) -> Video:
     with open_file(path, largest=LARGEST_VIDEO) as stream:
         header = stream.readline(_LONGEST_HEADER)
         fields = {word[:1]: word[1:] for word in header.decode("ascii", "replace").split()[1:]}
-        chroma = _CHROMA.fullmatch(fields.get("C", "420"))
-        try:
-            size = int(fields["W"]), int(fields["H"])
-            up, down = (int(part) for part in fields.get("F", "0:0").split(":"))
-        except (KeyError, ValueError):
-            size, up, down = (0, 0), 0, 0
-        if not header.startswith(_MAGIC) or chroma is None or min(size) < 1:
+        chroma, rate = _CHROMA.fullmatch(fields.get("C", "420")), _RATE.fullmatch(fields.get("F", "0:0"))
+        width, height = (int(fields[name]) if _SIZE.fullmatch(fields.get(name, "")) else 0 for name in "WH")
+        if not header.startswith(_MAGIC) or chroma is None or rate is None or not width or not height:
             raise PairFailed(f"{path.name}: is no video that vmaf reads, y4m or raw (.yuv); extract with ffmpeg")
         pixel_format = f"yuv{chroma[1]}p{f'{chroma[2]}le' if chroma[2] else ''}"
-        length, frames = frame_bytes(size, pixel_format), 0
+        length, frames = frame_bytes((width, height), pixel_format), 0
         while head := stream.readline(_LONGEST_HEADER):
             if not head.startswith(b"FRAME") or stream.seek(length, os.SEEK_CUR) > end:
                 raise PairFailed(f"{path.name}: is cut short, or no y4m, after {frames} frames; fetch it again")
             frames += 1
-    return Video(size, pixel_format, Fraction(up, down) if up > 0 and down > 0 else None, frames)
+    up, down = int(rate[1]), int(rate[2])
+    return Video((width, height), pixel_format, Fraction(up, down) if up and down else None, frames)
