@@ -3,6 +3,9 @@
 import contextlib
 import json
 import math
+import posixpath
+import time
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
@@ -210,6 +213,40 @@ def test_one_line_says_what_is_declared_and_of_whom() -> None:
         "scores times 25",
     ]
     assert list(FeedingFile("f.toml", (Declares(),)).notes([point("v1")])) == []
+
+
+def test_of_many_declarations_some_are_told() -> None:
+    absent = tuple(Declares(TIMES_25, match=f"v{number}") for number in range(2, 1000))
+    there = tuple(Declares(TIMES_25, match="v1") for _ in range(50))
+    nobody, told = FeedingFile("f.toml", (*absent, *there)).notes([point("v1")])
+    assert nobody.startswith("f.toml declares how 'v2', 'v3', ")
+    assert nobody.endswith("'v21', and 978 more are fed, which are no models of the timeline")
+    assert told.endswith("'v1' (1 of them): scores times 25 · and 30 more")
+
+
+NAMES = st.text("ab/.*[]?!-", max_size=6)
+POINTS = st.builds(
+    point, NAMES, file=NAMES | st.just("m/a.onnx"), commit=NAMES, tag=st.lists(NAMES, max_size=2).map(", ".join)
+)
+
+
+@given(st.lists(st.none() | NAMES.filter(bool), max_size=6), st.lists(POINTS, max_size=4))
+def test_who_is_meant_is_what_fnmatch_says_of_each_name(matches: list[str | None], points: list[Checkpoint]) -> None:
+    file = FeedingFile("f", tuple(Declares(Feeding(input=f"i{n}"), match=match) for n, match in enumerate(matches)))
+    for one in points:
+        names = [one.label, one.origin["file"], one.origin["commit"], *one.origin["tag"].split(", ")]
+        names.append(posixpath.basename(one.origin["file"]))
+        meant = [n for n, match in enumerate(matches) if match is None or any(fnmatchcase(x, match) for x in names)]
+        assert file.given_to(one).feeding == (Feeding(input=f"i{meant[-1]}") if meant else DECLARES_NOTHING)
+
+
+def test_a_thousand_declarations_are_given_to_a_thousand_models_without_a_million_looks() -> None:
+    points = tuple(point(f"v{number}", file=f"m/v{number}.onnx", content=f"{number}") for number in range(1000))
+    file = FeedingFile("f", tuple(Declares(Feeding(input=f"i{n}"), match=f"v{n}") for n in range(1000)))
+    started = time.process_time()
+    given_ = file.applied(Timeline("t", points))
+    assert time.process_time() - started < 0.5
+    assert [one.feeding.input for one in given_.checkpoints] == [f"i{n}" for n in range(1000)]
 
 
 def test_too_many_declarations_for_too_many_models_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
