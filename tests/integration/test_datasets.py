@@ -223,7 +223,7 @@ def test_the_list_of_nflx_public_is_read_out_of_its_python_file(tmp_path: Path) 
     command = ["generate", "cache", "--dataset", "nflx-public", "--source", "vmaf"]
     refused = run(*command, cwd=tmp_path)
     assert refused.returncode == 2
-    assert "has no libvmaf reports of its own: the videos, and" in refused.stderr
+    assert "has no libvmaf reports of its own; you bring the videos, and a libvmaf report of each" in refused.stderr
     generated = run(*command, "--reports", "measured", cwd=tmp_path)
 
     assert generated.returncode == 0, generated.stderr
@@ -256,6 +256,13 @@ def test_names_and_scores_of_live_lie_in_two_files_side_by_side_and_higher_is_wo
     assert (table["key"][1], table["content"][1], table["mos"][1]) == ("pa3_25fps.yuv", "pa", np.float32(30.1))
     assert sorted(set(table["content"])) == ["bs", "pa", "rb", "sf", "tr"]
     assert check(tmp_path / "cache", source=source).outcome == "clean"
+    assert sorted(Path(path).name for path in manifest.source_sha256) == [
+        "live_video_quality_data.txt",
+        "live_video_quality_seqs.txt",
+    ]
+    with (source / "live_video_quality_data.txt").open("a") as file:
+        file.write("\n")
+    assert [finding.kind for finding in check(tmp_path / "cache", source=source).findings] == ["source"]
 
 
 def test_two_files_side_by_side_must_have_as_many_rows(tmp_path: Path) -> None:
@@ -581,7 +588,7 @@ def test_a_manifest_of_a_stranger_reaches_no_file_outside_the_folder_that_is_nam
         (["--dataset", "mine.toml", "--source", "set", "--table", "t.csv"], "--table does not go with mine"),
         (["--dataset", "mine.toml", "--source", "set", "--scale", "5:1"], "5 is not below 1"),
         (["--dataset", "avt-vqdb-uhd-1", "--source", "set", "--reports", "r"], "--reports cannot stand for those of"),
-        (["--dataset", "koniq-10k", "--source", "set"], "koniq-10k has no features of its own: a table"),
+        (["--dataset", "koniq-10k", "--source", "set"], "koniq-10k has no features of its own; you bring a table"),
         (["--part", "x"], "--part goes with --dataset"),
     ],
 )

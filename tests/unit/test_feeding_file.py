@@ -110,6 +110,8 @@ sidecar = false
         ("normalisation = { mean = 1, std = -1.5 }", "normalisation: std holds a number that is not above 0"),
         ("normalisation = { mean = { a = nan }, std = 1 }", "normalisation: mean holds NaN or infinity"),
         ("features = []", "features: Expected `array` of length >= 1"),
+        ('sidecar = "{stm}.json"', "sidecar: {stm} stands for nothing; {stem} is the model's file name without its"),
+        ('sidecar = "a{}.json"', "sidecar: {} stands for nothing"),
         ("sidecar = true", "sidecar: is true; name a file, such as '{stem}.json', or say false for none"),
         ("a = ", "no TOML that can be read (Invalid value"),
         ("x = " + "[" * 100_000, "no TOML that can be read (it is nested too deep)"),

@@ -32,6 +32,7 @@ from bisect_cache.files import CannotRead, read_file
 _LONGEST_LINE = 4096
 _ERRORS_SHOWN = 3
 _LONGEST_ERROR = 300
+_WAY_OUT = "see that both videos can be played, and that the list says how they are stored"
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 
@@ -133,7 +134,9 @@ def measure(pair: Pair, means: Means, folder: Path, running: Running) -> Path:
     sizes = {role: size_of(path) for role, path in paths.items()}  # each is there, and a file
     before = {role: look(path) for role, path in paths.items()}
     run = FfmpegRun(pair.how, raw) if means.program.build.program == "ffmpeg" else VmafRun(pair.how, raw, paths)
-    _run(run.arguments(_link(paths, folder), means.threads), run, means, folder, running)
+    links = _link(paths, folder)
+    called = {link: pair.names[role] for role, link in links.items() if "." in link}
+    _run(run.arguments(links, means.threads), run, called, means, folder, running)
 
     path = folder / REPORT
     if not path.exists():
@@ -188,8 +191,18 @@ def _link(paths: Mapping[str, Path], folder: Path) -> dict[str, str]:
     return names
 
 
-def _run(arguments: list[str], run: FfmpegRun | VmafRun, means: Means, folder: Path, running: Running) -> None:
-    """Run the program to its end. Raises ``PairFailed`` when it fails, takes too long, or should not go on."""
+def _run(
+    arguments: list[str],
+    run: FfmpegRun | VmafRun,
+    called: Mapping[str, str],
+    means: Means,
+    folder: Path,
+    running: Running,
+) -> None:
+    """Run the program to its end; ``called`` is what the user calls the files in ``folder``.
+
+    Raises ``PairFailed`` when it fails, takes too long, or should not go on.
+    """
     program = means.program
     process = running.start(
         lambda: subprocess.Popen(
@@ -207,7 +220,7 @@ def _run(arguments: list[str], run: FfmpegRun | VmafRun, means: Means, folder: P
     timer.daemon = True
     timer.start()
     try:
-        complaint, errors = _listen(process, run)
+        complaint, errors = _listen(process, run, called)
         process.wait()
     finally:
         process.kill()
@@ -220,7 +233,7 @@ def _run(arguments: list[str], run: FfmpegRun | VmafRun, means: Means, folder: P
         raise PairFailed(f"took longer than {means.seconds:g} seconds; give it more with --time-limit")
     if process.returncode:
         said = "; ".join(errors) or "it said nothing"
-        raise PairFailed(f"{program.build.program} ended with {process.returncode}: {said}")
+        raise PairFailed(f"{program.build.program} ended with {process.returncode}: {said}; {_WAY_OUT}")
     flaw = run.flaw(errors)
     if flaw:
         raise PairFailed(flaw)
@@ -231,7 +244,9 @@ def _end_late(process: subprocess.Popen[bytes], late: threading.Event) -> None:
     process.kill()
 
 
-def _listen(process: subprocess.Popen[bytes], run: FfmpegRun | VmafRun) -> tuple[str | None, list[str]]:
+def _listen(
+    process: subprocess.Popen[bytes], run: FfmpegRun | VmafRun, called: Mapping[str, str]
+) -> tuple[str | None, list[str]]:
     """Read the log to its end: why the run should not go on, in which case it is ended, and the first errors."""
     complaint: str | None = None
     errors: list[str] = []
@@ -242,5 +257,7 @@ def _listen(process: subprocess.Popen[bytes], run: FfmpegRun | VmafRun) -> tuple
                 process.kill()
             error = run.error_in(text)
             if error and len(errors) < _ERRORS_SHOWN:
+                for link, name in called.items():
+                    error = error.replace(link, name)
                 errors.append(error[:_LONGEST_ERROR])
     return complaint, errors

@@ -69,7 +69,8 @@ def read_pairs(path: Path, key: str = "key") -> list[Pair]:
     missing = [column for name, column in needed.items() if name not in columns]
     if missing:
         raise BadSource(
-            f"{path}: is no pair list: it has no column {listed(missing)}; its columns are {listed(table.columns, 40)}"
+            f"{path}: is no pair list: it has no column {listed(missing)}; its columns are "
+            f"{listed(table.columns, 40)}: name them as docs/real-caches.md does"
         )
     optional = [*_STORED, *(f"{video}_{what}" for video in VIDEOS for what in _STORED), *_COMPARED, *_OTHERS]
     columns |= {name: name for name in optional if name in table.columns}

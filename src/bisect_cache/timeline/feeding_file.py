@@ -40,6 +40,8 @@ _MOST_TOLD = 20
 _OF_A_GLOB = frozenset("*?[")
 _OF_FILE = ("sidecar", "models")
 _Sidecar: Any = Name | bool
+_FIELD = re.compile(r"\{[^{}]*\}")
+_FIELDS = ("{stem}", "{name}")
 _WAY_OUT = "docs/models.md shows one"
 
 
@@ -236,6 +238,12 @@ def _one(table: Mapping[str, object], place: str) -> Declares:
     sidecar = converted(table["sidecar"], _Sidecar, f"{before}sidecar") if "sidecar" in table else None
     if sidecar is True:
         raise NotDeclared(f"{before}sidecar: is true; name a file, such as '{{stem}}.json', or say false for none")
+    for field in _FIELD.findall(sidecar or ""):
+        if field not in _FIELDS:
+            raise NotDeclared(
+                f"{before}sidecar: {field[:200]} stands for nothing; {{stem}} is the model's file name without its "
+                f"ending, {{name}} with it"
+            )
     match = converted(table["match"], Name, f"{before}match") if "match" in table else None
     own = {key: value for key, value in table.items() if key in KEYS}
     return Declares(declared_in(own, place), sidecar or ("" if sidecar is False else None), match)

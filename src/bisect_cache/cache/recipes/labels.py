@@ -11,6 +11,7 @@ import contextlib
 import csv
 import io
 import math
+import posixpath
 import stat
 from collections import Counter
 from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
@@ -30,7 +31,7 @@ from bisect_cache.cache.parquet.pages import refuse_bombs
 from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent
 from bisect_cache.cache.recipes.python_lists import NoList, lists_in
 from bisect_cache.documents import NoDocument, json_in
-from bisect_cache.files import LARGEST_FILE, CannotRead, open_file
+from bisect_cache.files import LARGEST_FILE, CannotRead, open_file, sha256_of_file
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -65,6 +66,15 @@ class LabelledTable:
     columns: tuple[str, ...]
     read: Callable[[Sequence[str]], dict[str, Values]]
     """The values of some of ``columns``, and no others, by name; raises ``BadSource``."""
+    beside: Path | None = None
+    """A second file that it is read from."""
+
+    def sha256(self, place: str) -> dict[str, str]:
+        """Of each of its files, by its path in the recipe, where the first is called ``place``."""
+        places = {place: self.path}
+        if self.beside is not None:
+            places[posixpath.join(posixpath.dirname(place), self.beside.name)] = self.beside
+        return {name: sha256_of_file(path) for name, path in places.items()}
 
 
 def open_table(path: Path, key: str = "key", layout: Layout = _PLAIN) -> LabelledTable:
@@ -118,7 +128,7 @@ def _side_by_side(left: LabelledTable, right: LabelledTable) -> LabelledTable:
         return {name: found[name] for name in names}
 
     rows: dict[Path, int] = {}
-    return LabelledTable(left.path, (*left.columns, *right.columns), read)
+    return LabelledTable(left.path, (*left.columns, *right.columns), read, beside=right.path)
 
 
 def target_column(table: LabelledTable, wanted: str | None) -> str:

@@ -32,7 +32,6 @@ from bisect_cache.cache.recipes.libvmaf import (
 from bisect_cache.cache.recipes.measured_by import MeasuredBy
 from bisect_cache.cache.recipes.rows import RowsAsRead, check_features, complete_rows
 from bisect_cache.cache.recipes.stored import Pairs, open_store
-from bisect_cache.files import sha256_of_file
 
 
 def make_reports(recipe: Reports, surroundings: Surroundings) -> Made:
@@ -74,7 +73,7 @@ def make_reports(recipe: Reports, surroundings: Surroundings) -> Made:
         features=tuple(measured.features),
         content=clips.content,
         notes=(*_notes_on_pairs(pairs), *complete.notes),
-        source_sha256={recipe.labels: sha256_of_file(labels.path)},
+        source_sha256=labels.sha256(recipe.labels),
         measured_by=measured.by,
         recipe=replace(recipe, target=clips.target, content=clips.content_column),
     )

@@ -23,7 +23,6 @@ from bisect_cache.cache.recipes.labels import (
     texts,
 )
 from bisect_cache.cache.recipes.rows import RowsAsRead, complete_rows
-from bisect_cache.files import sha256_of_file
 
 
 def make_table(recipe: Table, surroundings: Surroundings) -> Made:
@@ -54,7 +53,7 @@ def make_table(recipe: Table, surroundings: Surroundings) -> Made:
         features=tuple(features),
         content=content,
         notes=complete.notes,
-        source_sha256={recipe.table: sha256_of_file(table.path)},
+        source_sha256=table.sha256(recipe.table),
         recipe=replace(recipe, target=target, content=content, features=tuple(features) if recipe.features else ()),
     )
 
