@@ -80,7 +80,7 @@ def test_raw_videos_are_described(tmp_path: Path) -> None:
         ({"distorted": "d.mp4"}, "is no video that vmaf reads"),
         ({"distorted": "d.yuv", "distorted_size": "4x2", "distorted_pixel_format": "yuv420p"}, "stored alike"),
         ({"size": "8x8"}, "is 4x2 yuv420p, and the pair list says otherwise"),
-        ({"frames": 4}, "its report has 3 frames instead of 4"),
+        ({"frames": 4}, "there are 3 frames of both videos, and 3 were compared; correct the column frames"),
     ],
 )
 def test_what_the_program_would_do_silently_is_an_error(tmp_path: Path, row: dict[str, Any], complaint: str) -> None:

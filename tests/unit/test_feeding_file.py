@@ -222,8 +222,8 @@ def test_of_many_declarations_some_are_told() -> None:
     there = tuple(Declares(TIMES_25, match="v1") for _ in range(50))
     nobody, told = FeedingFile("f.toml", (*absent, *there)).notes([point("v1")])
     assert nobody.startswith("f.toml declares how 'v2', 'v3', ")
-    assert nobody.endswith("'v21', and 978 more are fed, which are no models of the timeline")
-    assert told.endswith("'v1' (1 of them): scores times 25 · and 30 more")
+    assert nobody.endswith("'v21' and 978 more are fed, which are no models of the timeline")
+    assert told.endswith("'v1' (1 of them): scores times 25 and 30 more")
 
 
 NAMES = st.text("ab/.*[]?!-", max_size=6)

@@ -21,12 +21,9 @@ from bisect_cache.cache.recipes.interface import BadSource, Surroundings
 from bisect_cache.cache.recipes.labels import listed
 from bisect_cache.cache.recipes.libvmaf import (
     LARGEST_REPORT,
-    metric_names,
+    features_of,
     parse_report,
-    pool,
     pooling_named,
-    spelling_in,
-    values_of,
 )
 from bisect_cache.extraction.pairs import Pair, read_pairs
 from bisect_cache.extraction.programs import Program
@@ -173,10 +170,5 @@ def _committed(folder: Path, manifest: Manifest) -> dict[str, NDArray[np.float32
 
 def _pooled(path: Path, manifest: Manifest, recipe: Reports) -> NDArray[np.float32]:
     report = parse_report(read_file(path, largest=LARGEST_REPORT), path.name)
-    pooling, names = pooling_named(recipe.pool), metric_names(report)
-    values = np.full(len(manifest.features), np.nan)
-    for place, feature in enumerate(manifest.features):
-        spelling = spelling_in(names, feature)
-        if spelling is not None:
-            values[place] = pool(values_of(report, spelling), pooling)
-    return values.astype(np.float32)
+    found = features_of(report, manifest.features, pooling_named(recipe.pool))
+    return np.array([found[feature][1] if feature in found else np.nan for feature in manifest.features], np.float32)

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from bisect_cache.cache.extracted import How
-from bisect_cache.extraction.comparable import SAY_FRAMES, VIDEOS, same_rate, stored
+from bisect_cache.extraction.comparable import VIDEOS, Count, miscount, same_rate, stored
 from bisect_cache.extraction.ffmpeg import REPORT
 from bisect_cache.extraction.pairs import PairFailed, frame_bytes
 from bisect_cache.extraction.programs import LARGEST_VIDEO, size_of
@@ -110,11 +110,7 @@ class VmafRun:
 
     def miscount(self, frames: int) -> str | None:
         """Why ``frames`` in the report are not those of the two videos; None where they are."""
-        reference, distorted = (self._video(video).frames for video in VIDEOS)
-        if self.how.frames is None and reference != distorted:
-            return f"the reference has {reference} frames and the distorted video {distorted}: {SAY_FRAMES}"
-        wanted = self.how.frames if isinstance(self.how.frames, int) else min(reference, distorted)
-        return None if frames == wanted else f"its report has {frames} frames instead of {wanted}; run again"
+        return miscount(self.how, {}, {video: Count(self._video(video).frames, 0) for video in VIDEOS}, frames)
 
 
 def read_y4m(path: Path) -> Video:

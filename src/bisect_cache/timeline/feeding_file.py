@@ -17,7 +17,7 @@ import msgspec
 from bisect_cache.documents import NoDocument, json_in, toml_in
 from bisect_cache.errors import OfStrangers
 from bisect_cache.files import LONGEST_PLACE, CannotRead, read_file
-from bisect_cache.printable import printable
+from bisect_cache.printable import first_of, printable
 from bisect_cache.timeline.declaration import (
     DECLARES_NOTHING,
     KEYS,
@@ -110,9 +110,9 @@ class FeedingFile:
                 told.append(f"{which}: {one.words}")
         if nobody:
             whom = "is fed, which is no model" if len(nobody) == 1 else "are fed, which are no models"
-            yield f"{self.shown} declares how {_some(nobody, ', ')} {whom} of the timeline"
+            yield f"{self.shown} declares how {first_of(nobody, _MOST_TOLD)} {whom} of the timeline"
         if told:
-            yield f"fed as {self.shown} declares: {_some(told, ' · ')}"
+            yield f"fed as {self.shown} declares: {first_of(told, _MOST_TOLD, ' · ')}"
 
     @cached_property
     def _meant(self) -> _Meant:
@@ -204,11 +204,6 @@ def _names(checkpoint: Checkpoint) -> Iterator[str]:
     yield from (checkpoint.origin[key] for key in ("file", "commit", "entry") if key in checkpoint.origin)
     yield from checkpoint.origin.get("tag", "").split(", ")
     yield checkpoint.origin.get("file", "").rpartition("/")[2]
-
-
-def _some(told: Sequence[str], between: str) -> str:
-    more = f"{between}and {len(told) - _MOST_TOLD:,} more" if len(told) > _MOST_TOLD else ""
-    return between.join(told[:_MOST_TOLD]) + more
 
 
 def _digest(feeding: Feeding) -> str:

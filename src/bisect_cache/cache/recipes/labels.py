@@ -32,6 +32,7 @@ from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent
 from bisect_cache.cache.recipes.python_lists import NoList, lists_in
 from bisect_cache.documents import NoDocument, json_in
 from bisect_cache.files import LARGEST_FILE, CannotRead, open_file, sha256_of_file
+from bisect_cache.printable import first_of
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -201,9 +202,7 @@ def repeated(names: Iterable[str]) -> list[str]:
 
 def listed(names: Iterable[object], limit: int = 10) -> str:
     """The first names, quoted, and how many more there are: for messages, so nothing in it is printed raw."""
-    quoted = [_quoted(name) for name in names]
-    more = f" and {len(quoted) - limit} more" if len(quoted) > limit else ""
-    return ", ".join(quoted[:limit]) + more
+    return first_of(map(_quoted, names), limit)
 
 
 def _quoted(value: object) -> str:
@@ -238,11 +237,10 @@ def _converted(
         except ValueError:
             wrong.append((row, value))
     if wrong:
-        shown = ", ".join(f"row {row} {_quoted(value)}" for row, value in wrong[:10])
-        more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+        shown = first_of(f"row {row} {_quoted(value)}" for row, value in wrong)
         raise BadSource(
             f"{table.path}: column {_quoted(column)} must hold {kind} and does not in {len(wrong)} of {len(values)} "
-            f"rows (counted from 0): {shown}{more}; repair the values or choose another column"
+            f"rows (counted from 0): {shown}; repair the values or choose another column"
         )
     return converted
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bisect_cache.cache.extracted import Build
-
-_MOST_COUNTED = 10
+from bisect_cache.printable import first_of
 
 
 @dataclass(frozen=True)
@@ -55,5 +54,4 @@ def together(parts: Sequence[MeasuredBy]) -> MeasuredBy:
 
 
 def _counted(counts: Counter[str]) -> str:
-    shown = ", ".join(f"{name[:100]!r} in {count}" for name, count in sorted(counts.items())[:_MOST_COUNTED])
-    return shown + (f" and {len(counts) - _MOST_COUNTED} more" if len(counts) > _MOST_COUNTED else "")
+    return first_of(f"{name[:100]!r} in {count}" for name, count in sorted(counts.items()))

@@ -23,11 +23,9 @@ from bisect_cache.cache.recipes.labels import listed, open_table
 from bisect_cache.cache.recipes.libvmaf import (
     Pooling,
     Report,
+    features_of,
     metric_names,
-    pool,
     pooling_named,
-    spelling_in,
-    values_of,
 )
 from bisect_cache.cache.recipes.measured_by import MeasuredBy
 from bisect_cache.cache.recipes.rows import RowsAsRead, check_features, complete_rows
@@ -179,15 +177,12 @@ def _measure(
     progress(0, len(reports))
     for index, read in enumerate(reports):
         report = read()
-        names = metric_names(report)
-        metrics = metrics or frozenset(names)
+        metrics = metrics or frozenset(metric_names(report))
         by.versions[report.version or "unknown"] += 1
         by.builds[report.extraction.build if report.extraction else None] += 1
-        for feature in features:
-            spelling = spelling_in(names, feature)
-            if spelling is not None:
-                by.spellings[feature][spelling] += 1
-                pooled[feature][index] = pool(values_of(report, spelling), pooling)
+        for feature, (spelling, value) in features_of(report, features, pooling).items():
+            by.spellings[feature][spelling] += 1
+            pooled[feature][index] = value
         progress(index + 1, len(reports))
     there = {feature: values for feature, values in pooled.items() if by.spellings[feature]}
     return _Measured(there, [each for each in features if each not in there], by, metrics)

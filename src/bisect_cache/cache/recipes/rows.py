@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bisect_cache.cache.manifest import ROW_COLUMN, TARGET_COLUMN
 from bisect_cache.cache.recipes.interface import BadSource
 from bisect_cache.cache.recipes.labels import listed, repeated
+from bisect_cache.printable import first_of
 
 _FEWEST_ROWS = 3
 _MOST_FEATURES = 10_000
@@ -150,8 +151,7 @@ def _named(rows: RowsAsRead, row: int) -> str:
 
 def _some(names: Iterable[str]) -> str:
     """The first of a row's gaps."""
-    shown = [name[:80] for name in names]
-    return ", ".join(shown[:10]) + (f" and {len(shown) - 10} more" if len(shown) > 10 else "")
+    return first_of(name[:80] for name in names)
 
 
 def _first_ten(shown: Sequence[str], count: int) -> str:
