@@ -13,11 +13,14 @@ def printable(text: str, longest: int = LONGEST_LABEL) -> str:
     return kept if len(kept) <= longest else kept[: longest - 1] + "…"
 
 
-def first_of(texts: Iterable[str], most: int = 10, between: str = ", ") -> str:
-    """The first of them, as they are, and how many there are besides: ``a, b and 3 more``."""
-    every = list(texts)
-    shown = between.join(every[:most])
-    return shown if len(every) <= most else f"{shown} and {len(every) - most:,} more"
+def first_of(texts: Iterable[str], most: int = 10, between: str = ", ", of: int | None = None) -> str:
+    """The first of them, as they are, and how many there are besides: ``a, b and 3 more``.
+
+    ``of`` says how many there are where making each of very many would take long: then only the first are given.
+    """
+    given = list(texts)
+    count, shown = len(given) if of is None else of, between.join(given[:most])
+    return shown if count <= most else f"{shown} and {count - most:,} more"
 
 
 def one_line(text: str) -> str:
