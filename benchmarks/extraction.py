@@ -7,7 +7,7 @@ spot by the same ffmpeg. The bare side is a loop over `ffmpeg -i DISTORTED -i RE
 many threads of libvmaf as there are processors, which is what extraction is held against, and once with as many such
 processes side by side with one thread each. Neither keeps a record, compares anything or knows a limit. Throughput is
 that of each side's fastest run: what else runs on a machine can only slow one down. The exit code is 1 where values
-differ, or where extraction has less than 95% of the bare process's throughput.
+differ between sides, numbers of threads or runs, or where extraction has less than 95% of the bare process's pace.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import files
 from pathlib import Path
 
+OURS = "bisect-cache extract"
 FRAMES = 132
 LEAST = 0.95
 CORES = len(os.sched_getaffinity(0))
@@ -49,21 +50,24 @@ def main() -> int:
 def compare(folder: Path, program: str, pairs: int, runs: int) -> int:
     names = make_pairs(folder, program, pairs)
     sides: dict[str, Callable[[], None]] = {
-        "bisect-cache extract": lambda: ours(folder, program),
+        OURS: lambda: ours(folder, program),
         f"bare ffmpeg, {CORES} threads": lambda: bare(folder, program, names, 1, CORES),
         f"bare ffmpeg, {CORES} at once": lambda: bare(folder, program, names, CORES, 1),
     }
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     processor: dict[str, list[float]] = {name: [] for name in sides}
-    for side in sides.values():
+    values = []
+    for name, side in sides.items():
         side()  # files are cached and bytecode is compiled now
-    agreed = all(frames(folder / "ours" / f"{name}.json") == frames(folder / f"{name}.bare") for name in names)
+        values.append(values_of(folder, names, name))
     for _ in range(runs):
         for name, side in sides.items():
             start, before = time.perf_counter(), processor_seconds()
             side()
             seconds[name].append(time.perf_counter() - start)
             processor[name].append(processor_seconds() - before)
+            values.append(values_of(folder, names, name))
+    agreed = all(one == values[0] for one in values)
     print(f"{pairs} pairs of {FRAMES} frames at 1280x720, {CORES} processors, {runs} runs in turns\n")
     print("| side | seconds, median | from to | of processors | frames a second |\n| --- | --- | --- | --- | --- |")
     rates = {}
@@ -125,8 +129,10 @@ def run(command: list[str], folder: Path) -> None:
     )
 
 
-def frames(report: Path) -> object:
-    return json.loads(report.read_text(encoding="utf-8"))["frames"]
+def values_of(folder: Path, names: list[str], side: str) -> list[object]:
+    """What a side measured of each pair, which no number of threads and no run may change."""
+    places = [folder / "ours" / f"{name}.json" if side == OURS else folder / f"{name}.bare" for name in names]
+    return [json.loads(place.read_text(encoding="utf-8"))["frames"] for place in places]
 
 
 if __name__ == "__main__":

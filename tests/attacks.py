@@ -88,14 +88,26 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
         "Refused by what it would become, before anything is unpacked",
     ),
     "mutated text": (
-        "Mutated reports, labels, manifests, registries, payloads, artifacts and comments: JSON, CSV, YAML, zip, "
-        "parquet",
+        "Mutated reports, labels, pair lists, descriptions of datasets, declarations, manifests, registries, payloads, "
+        "logs, artifacts and comments: JSON, TOML, CSV, YAML, Python, zip, parquet",
         "What is wrong, in which file and what to do, exit code 2; or the file is read as what it says",
     ),
     "path tricks": (
-        "Paths that lead elsewhere, in registries, manifests, sidecars, weights, labels and artifacts: `..`, absolute, "
+        "Paths that lead elsewhere, in registries, manifests, descriptions of datasets, declarations, pair lists, "
+        "sidecars, weights, labels and artifacts: `..`, absolute, "
         "links, other case, NUL, endless names, devices, pipes, `/proc`",
         "That model is `untestable`, or the file is refused, by name; nothing outside is read",
+    ),
+    "text bombs": (
+        "Text that stands for more than it is: keys and tables of thousands of parts, nesting of 100,000, numbers of a "
+        "million digits, names by the ten thousand; in descriptions of datasets, declarations, labels, pair lists and "
+        "lists in Python",
+        "Refused with what to do, or read, within 2 s of the processor and 400 MiB",
+    ),
+    "videos": (
+        "Videos for `extract` that are none, cut short, damaged, or lists of other files; texts in them that imitate "
+        "ffmpeg's log; names that are its syntax",
+        "That pair fails with the reason and the others go on, or its report has every frame; nothing else is read",
     ),
     "10,000 models": (
         "10,000 models, all looked at; as many that turn, or cannot be judged",

@@ -83,6 +83,39 @@ def tables_python() -> Sequence[bytes]:
     return [f"import os\nd = os.sep\nclips = [\n{rows}]\nname = 'x'\n".encode(), b"x = [{'a': -1}, {'a': 'b' 'c'}]\n"]
 
 
+def pair_lists() -> Sequence[bytes]:
+    plain = b"key,reference,distorted,content,mos\na,r.mp4,d.mp4,x,3.5\nb/c,r.mp4,e.mkv,x,2\n"
+    declared = (
+        b"key,reference,distorted,size,pixel_format,fps,distorted_fps,compare_size,compare_fps,compare_pixel_format,"
+    )
+    declared += b"frames,model,features\na,r.yuv,d.raw,64x48,yuv420p10le,60000/1001,25,32x24,29.97,yuv444p,shortest,"
+    declared += b"vmaf_v0.6.1neg,cambi psnr\nb,r.yuv,d.raw,64x48,yuv420p,50,,,,,12,m.json,\n"
+    return [plain, declared]
+
+
+def logs() -> Sequence[bytes]:
+    streams = [
+        f"[graph 0 input from stream {video}:0 @ 0x7fdc68010bc0] [verbose] w:64 h:48 pixfmt:yuv420p tb:1/30000 "
+        f"fr:{rate} sar:128/117 csp:unknown range:unknown"
+        for video, rate in enumerate(("30000/1001", "30/1"))
+    ]
+    counts = [
+        f"[in#{video}/mov,mp4,m4a @ 0x7fdc] [verbose]   Input stream #{video}:0 (video): 120 packets read (4735 "
+        f"bytes); 119 frames decoded; 1 decode errors; "
+        for video in range(2)
+    ]
+    errors = ["[h264 @ 0x55fe] [error] error while decoding MB 3 2", "[info]     title           : [error] x"]
+    return ["\n".join(lines).encode() for lines in ([*streams, *counts], [*streams, *errors, *counts], errors)]
+
+
+def videos_y4m() -> Sequence[bytes]:
+    frame = b"FRAME\n" + bytes(range(24))
+    return [
+        b"YUV4MPEG2 W4 H4 F25:1 Ip A1:1 C420jpeg\n" + frame * 2,
+        b"YUV4MPEG2 W2 H2 F60000:1001 C444p10 XCOLORRANGE=LIMITED\n" + frame,
+    ]
+
+
 def datasets() -> Sequence[bytes]:
     return [dataset_file(name).read_bytes() for name in shipped()]
 

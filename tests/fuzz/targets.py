@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import string
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -26,6 +27,7 @@ from bisect_cache.action.posting.publishing import unpacked
 from bisect_cache.cache.datasets.choosing import recipe_of_dataset
 from bisect_cache.cache.datasets.description import read_dataset
 from bisect_cache.cache.datasets.listing import listing
+from bisect_cache.cache.extracted import How
 from bisect_cache.cache.manifest import MANIFEST_NAME, Table, encode_manifest, read_manifest
 from bisect_cache.cache.recipes import make
 from bisect_cache.cache.recipes.interface import Surroundings
@@ -33,6 +35,9 @@ from bisect_cache.cache.recipes.labels import content_column, numbers, open_tabl
 from bisect_cache.cache.recipes.libvmaf import metric_names, parse_report, pool, pooling_named, spelling_in, values_of
 from bisect_cache.cache.recipes.reports import parse_template, report_name
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.extraction.ffmpeg import FfmpegRun
+from bisect_cache.extraction.pairs import PairFailed, frame_bytes, is_raw, read_pairs
+from bisect_cache.extraction.vmaf import VmafRun, read_y4m
 from bisect_cache.files import read_file
 from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.report.history import NIGHTS_KEPT, continued, hidden, night, remembered
@@ -113,6 +118,57 @@ def read_description(data: bytes) -> None:
     chosen = {dataset.brought: "elsewhere"} if dataset.brought else {}
     with _refusals_are_fine():
         recipe_of_dataset(dataset, workplace() / "cache", source, chosen)
+
+
+_RATES = (None, "25", "60000/1001")
+_LONGEST_LINE = 4096
+_HOWS = tuple(
+    How(compare_fps=rate, compare_size=size, frames=frames)
+    for rate in _RATES
+    for size in (None, (32, 24))
+    for frames in (None, 7, "shortest")
+)
+_NAMES = {"reference": "reference.mp4", "distorted": "distorted.mp4"}
+
+
+def read_pair_list(data: bytes) -> None:
+    path = _written("pairs/pairs.csv", data)
+    reports = path.parent / "reports"
+    for pair in read_pairs(path):
+        must(Path(os.path.normpath(reports / pair.report)).is_relative_to(reports), "a report elsewhere")
+        must(pair.key.isprintable(), "a key that does not print")
+        raw = frozenset(role for role in _NAMES if is_raw(pair.names[role]))
+        names = _NAMES | ({"model": "model.json"} if "model" in pair.names else {})
+        with _refusals_are_fine():
+            arguments = FfmpegRun(pair.how, raw).arguments(names, 1)
+            graph = arguments[arguments.index("-filter_complex") + 1]
+            must(set(graph) <= _OF_A_GRAPH, f"something in the graph of filters that is no number or name: {graph}")
+        with _refusals_are_fine():
+            VmafRun(pair.how, raw, {role: pair.path(role) for role in pair.names}).arguments(names, 1)
+
+
+_OF_A_GRAPH = frozenset(string.ascii_letters + string.digits + "_.:;,=+*()/-|[]")
+
+
+def read_log(data: bytes) -> None:
+    lines = [line.decode(errors="replace")[:_LONGEST_LINE] for line in data.splitlines()]
+    for how in _HOWS:
+        run = FfmpegRun(how, frozenset())
+        said = [*map(run.heard, lines)]
+        errors = [error for line in lines if (error := run.error_in(line))]
+        for complaint in (*said, run.flaw(errors), run.miscount(120)):
+            if complaint:
+                check_said(str(PairFailed(complaint)))
+
+
+def read_a_y4m(data: bytes) -> None:
+    path = _written("videos/video.y4m", data)
+    with _refusals_are_fine():
+        video = read_y4m(path)
+        must(0 <= video.frames <= len(data), "more frames than there are bytes")
+        must(frame_bytes(video.size, video.pixel_format) * video.frames < len(data), "frames that are not there")
+        paths = {"reference": path, "distorted": path}
+        VmafRun(How(), frozenset(), paths).arguments(_NAMES, 1)
 
 
 def read_template(data: bytes) -> None:
@@ -331,6 +387,9 @@ TARGETS: Mapping[str, Target] = {
         Target("labels, parquet", "parquet", seeds.tables_parquet, lambda data: read_table("labels.parquet", data)),
         Target("labels, Python", "lines", seeds.tables_python, lambda data: read_table("labels.py", data)),
         Target("description of a dataset", "lines", seeds.datasets, read_description),
+        Target("pair list", "csv", seeds.pair_lists, read_pair_list),
+        Target("log of ffmpeg", "lines", seeds.logs, read_log),
+        Target("video in y4m", "lines", seeds.videos_y4m, read_a_y4m),
         Target("template of report names", "lines", seeds.templates, read_template),
         Target("manifest", "json", seeds.manifests, read_a_manifest),
         Target("registry, JSON", "json of a query", seeds.registries_json, lambda data: read_registry(".json", data)),

@@ -60,6 +60,13 @@ def test_the_pair_list_may_lie_elsewhere(folder: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_manifest_leads_to_no_pair_list_outside_of_the_working_folder(folder: Path) -> None:
+    done = run(folder / "cache", "check", ".", "--extract", "1")
+    assert done.returncode == 2
+    assert "its pair list ../pairs.csv lies outside the working folder; name its folder with --source" in done.stderr
+    assert run(folder / "cache", "check", ".", "--extract", "1", "--source", "..").returncode == 0
+
+
 def test_a_video_that_is_not_there_leaves_nothing_judged(folder: Path) -> None:
     for name in ("d.y4m", "e.mkv"):
         (folder / name).unlink()
@@ -72,7 +79,7 @@ def test_a_video_that_is_not_there_leaves_nothing_judged(folder: Path) -> None:
 def test_a_cache_that_was_not_measured_is_said_to_be_none(folder: Path) -> None:
     done = run(folder, "check", "--extract", "1")
     assert done.returncode == 2
-    assert "was not made of reports" in done.stderr
+    assert "was not made of one set of reports" in done.stderr
 
 
 @pytest.mark.parametrize("option", [["--seed", "1"], ["--ffmpeg", "x"], ["--time-limit", "1"]])

@@ -223,7 +223,7 @@ def test_the_list_of_nflx_public_is_read_out_of_its_python_file(tmp_path: Path) 
     command = ["generate", "cache", "--dataset", "nflx-public", "--source", "vmaf"]
     refused = run(*command, cwd=tmp_path)
     assert refused.returncode == 2
-    assert "has no libvmaf reports of its own: the videos, and" in refused.stderr
+    assert "has no libvmaf reports of its own; you bring the videos, and a libvmaf report of each" in refused.stderr
     generated = run(*command, "--reports", "measured", cwd=tmp_path)
 
     assert generated.returncode == 0, generated.stderr
@@ -256,6 +256,13 @@ def test_names_and_scores_of_live_lie_in_two_files_side_by_side_and_higher_is_wo
     assert (table["key"][1], table["content"][1], table["mos"][1]) == ("pa3_25fps.yuv", "pa", np.float32(30.1))
     assert sorted(set(table["content"])) == ["bs", "pa", "rb", "sf", "tr"]
     assert check(tmp_path / "cache", source=source).outcome == "clean"
+    assert sorted(Path(path).name for path in manifest.source_sha256) == [
+        "live_video_quality_data.txt",
+        "live_video_quality_seqs.txt",
+    ]
+    with (source / "live_video_quality_data.txt").open("a") as file:
+        file.write("\n")
+    assert [finding.kind for finding in check(tmp_path / "cache", source=source).findings] == ["source"]
 
 
 def test_two_files_side_by_side_must_have_as_many_rows(tmp_path: Path) -> None:
@@ -425,6 +432,62 @@ def test_parts_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
             made(described(tmp_path, text + two % differing), source)
 
 
+BUILD = {"program": "ffmpeg", "version": "9.0", "sha256": "0" * 64, "libvmaf": "3.0.0"}
+
+
+def measured_by(build: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    source = {"name": "a.mp4", "size": 1, "mtime_ns": 1, "sha256": "1" * 64}
+    record = {"build": build, "how": {}, "reference": source, "distorted": source, "frames": 1}
+    return {clip: {"bisect-cache": record, **report} for clip, report in reports_of(SCORES).items()}
+
+
+@pytest.mark.parametrize(
+    ("builds", "named", "noted"),
+    [
+        ((BUILD, BUILD), BUILD["sha256"], []),
+        (
+            (BUILD, BUILD | {"version": "9.1", "sha256": "2" * 64}),
+            None,
+            [
+                "reports are of several builds: 'ffmpeg 9.0, sha256:000000000000…' in 4, 'ffmpeg 9.1, "
+                "sha256:222222222222…' in 4"
+            ],
+        ),
+        (
+            (BUILD, None),
+            None,
+            ["reports are of several builds: 'ffmpeg 9.0, sha256:000000000000…' in 4, 'none is named' in 4"],
+        ),
+        ((None, None), None, []),
+    ],
+)
+def test_the_build_that_all_parts_name_stands_in_the_manifest(
+    tmp_path: Path, builds: tuple[dict[str, str] | None, ...], named: str | None, noted: list[str]
+) -> None:
+    source = tmp_path / "set"
+    text = HEAD + '[recipe]\nkind = "reports"\nkey = "video"\nreport_name = "{stem}.json"\n'
+    for part, build in zip(("one", "two"), builds, strict=True):
+        checkout(source / part, measured_by(build) if build else None)
+        text += f'[parts.{part}]\nrecipe = {{ labels = "{part}/labels.csv", reports = "{part}/reports" }}\n'
+    manifest = made(described(tmp_path, text), source)
+    assert (manifest.build.sha256 if manifest.build else None) == named
+    assert list(manifest.notes) == noted
+
+
+def test_parts_that_are_measured_differently_are_told_of(tmp_path: Path) -> None:
+    source = tmp_path / "set"
+    text = HEAD + '[recipe]\nkind = "reports"\nkey = "video"\nreport_name = "{stem}.json"\n'
+    for part, prefix in (("one", ""), ("two", "integer_")):
+        checkout(source / part, reports_of(SCORES, prefix))
+        text += f'[parts.{part}]\nrecipe = {{ labels = "{part}/labels.csv", reports = "{part}/reports" }}\n'
+    older = source / "two" / "reports" / "a.json"
+    older.write_text(older.read_text().replace("3.0.0", "2.3.0"))
+    assert list(made(described(tmp_path, text), source).notes) == [
+        "reports mix libvmaf versions: '2.3.0' in 1, '3.0.0' in 7",
+        "reports mix spellings of a feature: 'adm2' in 4, 'integer_adm2' in 4",
+    ]
+
+
 # What is refused
 
 
@@ -450,8 +513,8 @@ def test_parts_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
         (('key = "video"', 'key = "video"\nlayout = { beside = "../x" }'), "matching regex"),
         (('key = "video"', 'key = "video"\nlayout = { beside = ".." }'), "leads out of the checkout"),
         (('reports = "reports"', ""), None),
-        (('reports = "reports"', f'reports = "{"r" * 5000}"'), "a line in it has more than 4,000 characters"),
-        (("[recipe]", f"{'a.' * 1900}a = 1\n[recipe]"), "unknown field `a`"),
+        (('reports = "reports"', f'reports = "{"r" * 5000}"'), "length <= 4096"),
+        (("[recipe]", f"{'a.' * 1900}a = 1\n[recipe]"), "line 10 has more than 32 dots in names"),
         (("[recipe]", f"a = {'[' * 3900}\n[recipe]"), "cannot be read as TOML"),
         (("[recipe]", "[recipe"), "cannot be read as TOML"),
         (("[recipe]", '[parts."../x"]\nrecipe = {}\n[recipe]'), "matching regex"),
@@ -525,7 +588,7 @@ def test_a_manifest_of_a_stranger_reaches_no_file_outside_the_folder_that_is_nam
         (["--dataset", "mine.toml", "--source", "set", "--table", "t.csv"], "--table does not go with mine"),
         (["--dataset", "mine.toml", "--source", "set", "--scale", "5:1"], "5 is not below 1"),
         (["--dataset", "avt-vqdb-uhd-1", "--source", "set", "--reports", "r"], "--reports cannot stand for those of"),
-        (["--dataset", "koniq-10k", "--source", "set"], "koniq-10k has no features of its own: a table"),
+        (["--dataset", "koniq-10k", "--source", "set"], "koniq-10k has no features of its own; you bring a table"),
         (["--part", "x"], "--part goes with --dataset"),
     ],
 )

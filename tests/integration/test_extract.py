@@ -346,6 +346,7 @@ def lists(name: str) -> Callable[[Path], None]:
         ("list.m3u8", "playlists and lists of files are not"),
         ("list.mp4", "playlists and lists of files are not"),
         ("text.mp4", "ffmpeg ended with"),
+        ("text.mp4", "Error opening input file text.mp4.; see that both videos can be played"),
         ("empty.mp4", "ffmpeg ended with"),
         ("lfs.mp4", "Git LFS pointer"),
     ],
@@ -428,7 +429,7 @@ def another_video(folder: Path) -> None:
         (cut_short, "it was damaged"),
         (without_a_frame, f"it had {FRAMES - 1} frames instead of {FRAMES}"),
         (of_another_build, "it was of another build"),
-        (another_video, "its distorted changed"),
+        (another_video, "its distorted video changed"),
     ],
 )
 def test_a_report_that_would_be_another_now_is_measured_again(

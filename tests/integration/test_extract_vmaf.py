@@ -80,7 +80,7 @@ def test_raw_videos_are_described(tmp_path: Path) -> None:
         ({"distorted": "d.mp4"}, "is no video that vmaf reads"),
         ({"distorted": "d.yuv", "distorted_size": "4x2", "distorted_pixel_format": "yuv420p"}, "stored alike"),
         ({"size": "8x8"}, "is 4x2 yuv420p, and the pair list says otherwise"),
-        ({"frames": 4}, "its report has 3 frames instead of 4"),
+        ({"frames": 4}, "there are 3 frames of both videos, and 3 were compared; correct the column frames"),
     ],
 )
 def test_what_the_program_would_do_silently_is_an_error(tmp_path: Path, row: dict[str, Any], complaint: str) -> None:
@@ -129,7 +129,12 @@ def test_a_y4m_file_is_counted_by_its_own_header(tmp_path: Path, chroma: str, le
 
 
 @pytest.mark.parametrize(
-    "header", [b"", b"YUV4MPEG2 W0 H2\n", b"YUV4MPEG2 H2\n", b"YUV4MPEG2 W4 H2 C410\n", b"YUV4MPEG2 W4 H2 F1:0:0\n"]
+    "header",
+    [
+        *(b"", b"YUV4MPEG2 W0 H2\n", b"YUV4MPEG2 H2\n", b"YUV4MPEG2 W4 H2 C410\n", b"YUV4MPEG2 W4 H2 F1:0:0\n"),
+        *(b"YUV4MPEG2 W%s H2\n" % width for width in (b"9" * 20, b"9" * 4000, b"1_0", b"+4", b"-4")),
+        b"YUV4MPEG2 W4 H2 F" + b"9" * 400 + b":1\n",
+    ],
 )
 def test_what_is_no_y4m_is_said_to_be_none(tmp_path: Path, header: bytes) -> None:
     (tmp_path / "v.y4m").write_bytes(header + struct.pack("16x"))

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,17 @@ from making_history import History
 
 from bisect_cache.action.inputs import BadInput, read_report
 from bisect_cache.action.posting.publishing import NoReport, unpacked
+from bisect_cache.cache.datasets.choosing import recipe_of_dataset
+from bisect_cache.cache.datasets.description import BadDescription, read_dataset
 from bisect_cache.cache.manifest import MANIFEST_NAME, BadManifest, Reports, Table, read_manifest
 from bisect_cache.cache.recipes import make
 from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent, Surroundings
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.extraction.pairs import read_pairs
 from bisect_cache.files import CannotRead, read_file
 from bisect_cache.runs.request import CheckRequest
 from bisect_cache.runs.run import run_check
+from bisect_cache.timeline.feeding_file import BadFeeding, read_feeding
 from bisect_cache.timeline.folder import FolderModel
 from bisect_cache.timeline.git.files import CommitModel
 from bisect_cache.timeline.interface import BadTimeline
@@ -350,6 +354,71 @@ def test_a_recipe_that_is_followed_is_refused_what_is_no_file(place: Path, path:
         with pytest.raises((BadSource, SourceAbsent)) as caught:
             make(Table(table=f"models/{path}"), Surroundings(place))
         check_said(str(caught.value))
+
+
+@pytest.mark.parametrize("field", ["labels", "reports", "table"])
+@case_of(".csv")
+def test_a_description_of_a_dataset_leads_to_nothing_elsewhere(
+    place: Path, path: str, field: str, attack: Callable[[str], Attack]
+) -> None:
+    fields = {"kind": "reports", "key": "clip", "report_name": "{key}.json", "labels": "l.csv", "reports": "r"}
+    fields = {"kind": "table", "table": path} if field == "table" else fields | {field: path}
+    (place / "models" / "l.csv").write_text("clip,mos\na,1\n")
+    (place / "models" / "r").mkdir()
+    head = dict.fromkeys(("name", "title", "source", "licence", "citation", "obtain"), "x")
+    for part in (False, True):
+        recipe = (
+            {"recipe": {"kind": fields["kind"]}, "parts": {"one": {"recipe": fields}}} if part else {"recipe": fields}
+        )
+        (place / "mine.toml").write_text(_toml({"schema": "bisect-cache/dataset/1", **head, **recipe}))
+        with attack("path tricks").case():
+
+            def follow() -> None:
+                chosen = recipe_of_dataset(read_dataset(place / "mine.toml"), place / "c", place / "models", {})
+                make(chosen, Surroundings(place / "c"))
+
+            said_by(follow, BadDescription, SourceAbsent, BadSource)
+
+
+def _toml(table: Mapping[str, object]) -> str:
+    """A table as TOML: of its strings and tables, what JSON writes is TOML, too."""
+
+    def written(value: object) -> str:
+        if isinstance(value, Mapping):
+            return "{" + ", ".join(f"{name} = {written(each)}" for name, each in value.items()) + "}"
+        return json.dumps(value, ensure_ascii=True)
+
+    return "".join(f"{name} = {written(value)}\n" for name, value in table.items())
+
+
+@case_of(".json")
+def test_a_declaration_leads_to_no_sidecar_elsewhere(place: Path, path: str, attack: Callable[[str], Attack]) -> None:
+    with attack("path tricks").case():
+        (place / "feeding.toml").write_text(_toml({"sidecar": path, "normalisation": "sidecar"}))
+
+        def read() -> object:
+            timeline = read_feeding(place / "feeding.toml").applied(open_timeline(["files:models/a.onnx"]))
+            checkpoint = timeline.checkpoints[0]
+            assert checkpoint.sidecar is not None
+            return checkpoint.files.beside(checkpoint.sidecar)
+
+        said_by(read, BadFeeding, CannotRead)
+
+
+@case_of(".json")
+def test_a_key_of_a_pair_names_no_report_elsewhere(place: Path, path: str, attack: Callable[[str], Attack]) -> None:
+    with attack("path tricks").case():
+        row = {"key": path.removesuffix(".json"), "reference": "r.mp4", "distorted": "d.mp4"}
+        (place / "pairs.json").write_text(json.dumps([row]))
+        try:
+            (pair,) = read_pairs(place / "pairs.json")
+        except BadSource as refused:
+            check_said(str(refused))
+        else:
+            report = place / "reports" / pair.report
+            assert Path(os.path.normpath(report)) == report
+            assert report.is_relative_to(place / "reports")
+            assert max(len(part.encode()) for part in report.parts) < 256
 
 
 # Reports and artifacts

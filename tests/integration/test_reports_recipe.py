@@ -279,7 +279,7 @@ def test_mixed_versions_and_spellings_are_noted_with_their_counts(tmp_path: Path
     four_clips(tmp_path)
     write_report(tmp_path, "d_vmaf.json", [{"integer_adm2": 0.5}], version="3.2.0")
 
-    assert make(tmp_path).notes == (
+    assert make(tmp_path).measured_by.notes == (
         "reports mix libvmaf versions: '2.3.0' in 3, '3.2.0' in 1",
         "reports mix spellings of a feature: 'adm2' in 3, 'integer_adm2' in 1",
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import pytest
+
 from bisect_cache.cache.extracted import How, Stored
 from bisect_cache.extraction.comparable import Count, Stream
 from bisect_cache.extraction.ffmpeg import FfmpegRun
@@ -50,6 +52,15 @@ def test_text_out_of_a_video_is_taken_for_nothing_of_the_kind() -> None:
         for before in ("[info]     title           : ", "                    : ", " "):
             assert run.heard(f"{before}{line}") is None
     assert (run.streams, run.counts) == ({}, {})
+
+
+@pytest.mark.parametrize("digits", [20, 400, 4000])
+def test_numbers_that_no_video_has_are_taken_for_nothing(digits: int) -> None:
+    run, many = FfmpegRun(How(compare_fps="25"), frozenset()), "9" * digits
+    lines = [stream(0), stream(1).replace("30000/1001", f"{many}/1"), stream(1, f"w:{many} h:48")]
+    assert [run.heard(line) for line in (*lines, decoded(0, 1), decoded(1, int(many)))] == [None] * 5
+    assert (len(run.streams), len(run.counts)) == (1, 1)
+    assert "did not say" in (run.miscount(120) or "")
 
 
 def test_a_log_without_counts_is_not_trusted() -> None:

@@ -210,6 +210,76 @@ def test_json_that_is_odd_is_read_or_refused(target: Target, data: bytes, attack
         target.hold(b"\n" + data if target.kind.endswith("query") else data)
 
 
+# Text that stands for more than it is
+
+BOMBS = {
+    "description of a dataset": {
+        "a key of many parts": b"x" + b".a" * 30_000 + b" = 1\n",
+        "tables of many parts": b"".join(b"[t%d%s]\n" % (n, b".a" * 1000) for n in range(30)),
+        "keys in a table of many parts": b"[x"
+        + b".a" * 1900
+        + b"]\n"
+        + b"".join(b"a.k%d=1\n" % n for n in range(7000)),
+        "keys in quotes": b"x" + b".'a.a'" * 5000 + b" = 1\n",
+        "keys like numbers": b"x = {1" + b".1" * 30_000 + b" = 1}\n",
+        "lists in lists": b"x = " + b"[" * 60_000,
+        "tables in tables": b"x = " + b"{a=" * 20_000,
+        "many small tables": b"".join(b"[t%d.a]\n" % n for n in range(6000)),
+        "a number of many digits": b"rows = " + b"9" * 60_000,
+        "a number with an exponent": b"rows = 1e" + b"9" * 60_000,
+        "more than any": b"#" * (1 << 20),
+    },
+    "labels, Python": {
+        "lists in lists": b"x = " + b"[" * 100_000,
+        "texts side by side": b"x = [{'a': " + b"'b' " * 100_000 + b"}]",
+        "texts added up": b"x = [{'a': 'b'" + b" + 'b'" * 100_000 + b"}]",
+        "a text many times": b"x = [{'a': 'b' * 999999999}]",
+        "a power": b"x = [{'a': 9 ** 999999999}]",
+        "a number of many digits": b"x = [{'a': " + b"9" * 900_000 + b"}]",
+        "hexadecimal digits": b"x = [{'a': 0x" + b"f" * 900_000 + b"}]",
+        "a call": b"x = [{'a': exit()}]\nimport os\nos._exit(1)\n",
+        "a text that Python works out": b"x = [{'a': f'{exit()}'}]",
+        "many assignments": b"x = []\n" * 100_000,
+        "one name after the other": b"a\n" * 300_000,
+        "one sign after the other": b"(\n" * 300_000,
+        "lines that go on": b"x = \\\n" * 200_000,
+        "a text of many lines": b'x = """' + b"a\n" * 400_000,
+        "opened and never closed": b"(" * 900_000,
+        "deeper and deeper": b"".join(b" " * n + b"if x:\n" for n in range(1000)),
+        "more than any": b"#" * (2 << 20),
+    },
+    "pair list": {
+        "many columns": b"key,reference,distorted," + b",".join(b"c%d" % n for n in range(50_000)) + b"\n",
+        "one name many times": b"key,reference,distorted\n" + b"a,b,c\n" * 50_000,
+        "a rate of many digits": b"key,reference,distorted,fps\na,b,c," + b"9" * 100_000 + b"\n",
+        "a cell of a megabyte": b"key,reference,distorted\n" + b"a" * 900_000 + b",b,c\n",
+        "features": b"key,reference,distorted,features\na,b,c," + b"x " * 300_000 + b"\n",
+    },
+    "labels, JSON": {
+        "a number of many digits": b'[{"a": ' + b"9" * 900_000 + b"}]",
+        "a number with an exponent": b'[{"a": 1e' + b"9" * 900_000 + b"}]",
+        "lists in lists": b"[" * 900_000,
+        "an object many times": b"[" + b"{}," * 200_000 + b"{}]",
+    },
+}
+BOMBS["declaration, TOML"] = BOMBS["description of a dataset"] | {
+    "the most tables": b"".join(b"[t%d%s]\n" % (n, b".a" * 31) for n in range(3500)),
+    "models without end": b"[[models]]\nmatch = 'x'\n" * 9000,
+}
+BOMBS["declaration, JSON"] = BOMBS["labels, JSON"] | {
+    "numbers by name": b'{"normalisation": {"mean": {' + b",".join(b'"n%d": 1' % n for n in range(90_000)) + b"}}}",
+    "a glob": b'{"models": [{"match": "' + b"*a" * 400 + b'"}]}',
+}
+
+
+@pytest.mark.parametrize(("name", "what"), [(name, what) for name, bombs in BOMBS.items() for what in bombs])
+def test_text_that_stands_for_more_is_refused_or_read_in_little_time_and_memory(
+    name: str, what: str, attack: Callable[[str], Attack]
+) -> None:
+    with attack("text bombs").case():
+        TARGETS[name].hold(BOMBS[name][what])
+
+
 # YAML
 
 

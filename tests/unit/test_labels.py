@@ -15,16 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent
-from bisect_cache.cache.recipes.labels import (
-    LabelledTable,
-    content_column,
-    key_column,
-    listed,
-    numbers,
-    open_table,
-    target_column,
-    texts,
-)
+from bisect_cache.cache.recipes.labelled_table import LabelledTable, listed
+from bisect_cache.cache.recipes.labels import content_column, key_column, numbers, open_table, target_column, texts
 
 
 def table_of(*columns: str) -> LabelledTable:
@@ -218,7 +210,7 @@ UNUSABLE = {
     "deep.json": (b"[" * 200_000, "cannot be read as JSON"),
     "digits.json": (b"[" + b"9" * 5000 + b"]", "cannot be read as JSON"),
     "latin.json": ('["b\xe9"]'.encode("latin-1"), "not UTF-8"),
-    "twice.json": (b'{"a": {"mos": 1}, "a": {"mos": 2}}', "stand twice in one object: 'a'"),
+    "twice.json": (b'{"a": {"mos": 1}, "a": {"mos": 2}}', "the key 'a' stands twice in one object"),
     "number.json": (b"3", "holds no labels"),
     "none.json": (b"[]", "holds no labels"),
     "nothing.json": (b"{}", "holds no labels"),

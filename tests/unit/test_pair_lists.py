@@ -93,7 +93,8 @@ def test_two_pairs_of_one_key_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_table_without_videos_is_no_pair_list(tmp_path: Path) -> None:
-    with pytest.raises(BadSource, match="is no pair list: it has no column 'reference', 'distorted'"):
+    why = r"is no pair list: it has no column 'reference', 'distorted'; its columns are 'key', 'mos': name them as"
+    with pytest.raises(BadSource, match=why):
         read(tmp_path, {"key": "a", "mos": 1})
 
 

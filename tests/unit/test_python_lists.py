@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bisect_cache.cache.recipes.python_lists import NoList, lists_in
+from bisect_cache.cache.recipes.formats.python_lists import NoList, lists_in
 
 NETFLIX = """# a list as Netflix/vmaf lays them out
 dataset_name = 'NFLX'
@@ -83,6 +83,8 @@ def test_nothing_in_the_file_is_run(tmp_path: Path) -> None:
         ("[" * 40 + "]" * 40, "lies deeper"),
         ("[" * 5000, "no Python"),
         ("[1", "no Python"),
+        ("[\n" + "1" * 70_000 + "]", "line 2 has more than 65,536 characters"),
+        ("[" + "1,\n" * 150_000 + "]", "more than 300,000 words and signs"),
     ],
 )
 def test_a_list_that_only_python_could_read_is_refused_with_its_line(value: str, why: str) -> None:

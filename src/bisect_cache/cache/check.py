@@ -107,7 +107,7 @@ def _failing(finding: Finding) -> Finding:
 def _regenerate(
     folder: Path, recipe: Recipe, source: Path | None, progress: Progress
 ) -> tuple[Made | None, Finding | None]:
-    outside = None if source else _source_outside(folder, recipe)
+    outside = None if source else source_outside(folder, recipe)
     if outside:
         return None, _not_regenerated(f"its source {outside} lies outside the working folder")
     try:
@@ -128,8 +128,11 @@ def _not_regenerated(why: str) -> Finding:
     )
 
 
-def _source_outside(folder: Path, recipe: Recipe) -> str | None:
-    """A manifest may come from a stranger: by itself it reaches only what lies where the check runs."""
+def source_outside(folder: Path, recipe: Recipe) -> str | None:
+    """What ``recipe`` reads that lies neither in ``folder`` nor where the check runs.
+
+    A manifest may come from a stranger: by itself it reaches nothing else.
+    """
     allowed = [Path.cwd().resolve(), folder.resolve()]
     for path in places_of(recipe):
         try:

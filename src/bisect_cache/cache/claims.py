@@ -22,7 +22,7 @@ from bisect_cache.cache.manifest import (
 from bisect_cache.cache.parquet.columns import Column
 from bisect_cache.cache.recipes.interface import Made
 from bisect_cache.files import sha256_of, sha256_of_file
-from bisect_cache.printable import printable
+from bisect_cache.printable import first_of, printable
 
 RESTORE = (
     "Restore the file from version control; if the change is meant, run `bisect-cache generate` and commit the result."
@@ -113,8 +113,7 @@ def without_regeneration(committed: Committed, manifest: Manifest) -> Iterator[F
 
 def _some(names: Sequence[str]) -> str:
     """The first names, each cut where it is long: a stranger's manifest may hold any number of any length."""
-    shown = ", ".join(_name(name) for name in names[:_MOST_NAMED])
-    return shown if len(names) <= _MOST_NAMED else f"{shown} and {len(names) - _MOST_NAMED:,} more"
+    return first_of(map(_name, names), _MOST_NAMED)
 
 
 def _name(name: str | None) -> str:

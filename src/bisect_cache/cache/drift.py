@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bisect_cache.cache.manifest import FEATURES_NAME
 from bisect_cache.cache.parquet.columns import Column, Numbers, Strings
+from bisect_cache.printable import first_of
 
 Kind = Literal[
     "writer",
@@ -101,8 +102,7 @@ def _schema_differences(committed: Mapping[str, Column], regenerated: Mapping[st
 
 
 def _columns(names: list[str]) -> str:
-    more = f" and {len(names) - _COLUMNS_SHOWN} more" if len(names) > _COLUMNS_SHOWN else ""
-    return f"column{'s' if len(names) > 1 else ''} {', '.join(names[:_COLUMNS_SHOWN])}{more}"
+    return f"column{'s' if len(names) > 1 else ''} {first_of(names, _COLUMNS_SHOWN)}"
 
 
 def _value_difference(committed: Column, regenerated: Column) -> str | None:

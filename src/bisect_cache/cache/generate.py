@@ -129,11 +129,11 @@ def describe(recipe: Recipe, made: Made, files: dict[str, FileRecord]) -> Manife
         content=made.content,
         rows=len(next(iter(made.columns.values()))),
         fingerprint=fingerprint(canonical_columns(as_table(made.columns))),
-        notes=made.notes,
+        notes=(*made.notes, *made.measured_by.notes),
         source_sha256=dict(made.source_sha256),
         files=files,
         versions=_versions(),
-        build=made.build or UNSET,
+        build=made.measured_by.build or UNSET,
     )
 
 

@@ -19,7 +19,7 @@ from typing import IO, cast
 import msgspec
 
 from bisect_cache.cache.extracted import Extraction, Source, with_record
-from bisect_cache.cache.recipes.interface import BadSource
+from bisect_cache.cache.recipes.interface import BadSource, lies_in
 from bisect_cache.cache.recipes.libvmaf import LARGEST_REPORT, metric_names, parse_report
 from bisect_cache.extraction.comparable import VIDEOS, stored
 from bisect_cache.extraction.ffmpeg import REPORT, FfmpegRun
@@ -32,6 +32,7 @@ from bisect_cache.files import CannotRead, read_file
 _LONGEST_LINE = 4096
 _ERRORS_SHOWN = 3
 _LONGEST_ERROR = 300
+_WAY_OUT = "see that both videos can be played, and that the list says how they are stored"
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 
@@ -100,6 +101,10 @@ def extract_pair(pair: Pair, means: Means, place: Place, running: Running) -> Do
     Raises ``PairFailed``; a report that was there is there still.
     """
     target = place.reports / pair.report
+    if not lies_in(place.reports, str(pair.report)):
+        raise PairFailed(
+            f"{target}: a link leads out of the folder of reports; remove it, or extract to another folder"
+        )
     try:
         again = why_again(pair, means.program.build, target)
         if again is None:
@@ -129,7 +134,9 @@ def measure(pair: Pair, means: Means, folder: Path, running: Running) -> Path:
     sizes = {role: size_of(path) for role, path in paths.items()}  # each is there, and a file
     before = {role: look(path) for role, path in paths.items()}
     run = FfmpegRun(pair.how, raw) if means.program.build.program == "ffmpeg" else VmafRun(pair.how, raw, paths)
-    _run(run.arguments(_link(paths, folder), means.threads), run, means, folder, running)
+    links = _link(paths, folder)
+    called = {link: pair.names[role] for role, link in links.items() if "." in link}
+    _run(run.arguments(links, means.threads), run, called, means, folder, running)
 
     path = folder / REPORT
     if not path.exists():
@@ -184,8 +191,18 @@ def _link(paths: Mapping[str, Path], folder: Path) -> dict[str, str]:
     return names
 
 
-def _run(arguments: list[str], run: FfmpegRun | VmafRun, means: Means, folder: Path, running: Running) -> None:
-    """Run the program to its end. Raises ``PairFailed`` when it fails, takes too long, or should not go on."""
+def _run(
+    arguments: list[str],
+    run: FfmpegRun | VmafRun,
+    called: Mapping[str, str],
+    means: Means,
+    folder: Path,
+    running: Running,
+) -> None:
+    """Run the program to its end; ``called`` is what the user calls the files in ``folder``.
+
+    Raises ``PairFailed`` when it fails, takes too long, or should not go on.
+    """
     program = means.program
     process = running.start(
         lambda: subprocess.Popen(
@@ -203,7 +220,7 @@ def _run(arguments: list[str], run: FfmpegRun | VmafRun, means: Means, folder: P
     timer.daemon = True
     timer.start()
     try:
-        complaint, errors = _listen(process, run)
+        complaint, errors = _listen(process, run, called)
         process.wait()
     finally:
         process.kill()
@@ -216,7 +233,7 @@ def _run(arguments: list[str], run: FfmpegRun | VmafRun, means: Means, folder: P
         raise PairFailed(f"took longer than {means.seconds:g} seconds; give it more with --time-limit")
     if process.returncode:
         said = "; ".join(errors) or "it said nothing"
-        raise PairFailed(f"{program.build.program} ended with {process.returncode}: {said}")
+        raise PairFailed(f"{program.build.program} ended with {process.returncode}: {said}; {_WAY_OUT}")
     flaw = run.flaw(errors)
     if flaw:
         raise PairFailed(flaw)
@@ -227,7 +244,9 @@ def _end_late(process: subprocess.Popen[bytes], late: threading.Event) -> None:
     process.kill()
 
 
-def _listen(process: subprocess.Popen[bytes], run: FfmpegRun | VmafRun) -> tuple[str | None, list[str]]:
+def _listen(
+    process: subprocess.Popen[bytes], run: FfmpegRun | VmafRun, called: Mapping[str, str]
+) -> tuple[str | None, list[str]]:
     """Read the log to its end: why the run should not go on, in which case it is ended, and the first errors."""
     complaint: str | None = None
     errors: list[str] = []
@@ -238,5 +257,7 @@ def _listen(process: subprocess.Popen[bytes], run: FfmpegRun | VmafRun) -> tuple
                 process.kill()
             error = run.error_in(text)
             if error and len(errors) < _ERRORS_SHOWN:
+                for link, name in called.items():
+                    error = error.replace(link, name)
                 errors.append(error[:_LONGEST_ERROR])
     return complaint, errors

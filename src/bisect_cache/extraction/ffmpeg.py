@@ -28,11 +28,12 @@ _SCALER = "bicubic+accurate_rnd+full_chroma_int+bitexact"
 """The same on every processor."""
 
 _STREAM = re.compile(
-    r"\[graph 0 input from stream ([01]):\d+ @ \w+\] \[verbose\] w:(\d+) h:(\d+) pixfmt:(\S+) tb:\S+ fr:(\d+)/(\d+)"
+    r"\[graph 0 input from stream ([01]):\d+ @ \w+\] \[verbose\] w:(\d{1,9}) h:(\d{1,9}) pixfmt:(\S{1,40}) "
+    r"tb:\S+ fr:(\d{1,10})/(\d{1,10})(?!\d)"
 )
 _DECODED = re.compile(
     r"(?:\[in#\d[^\]]*\] )?\[verbose\]   Input stream #([01]):\d+ \(video\): "
-    r".*; (\d+) frames decoded(?:; (\d+) decode errors)?"
+    r".*; (\d{1,18}) frames decoded(?:; (\d{1,18}) decode errors)?"
 )
 _ERROR = re.compile(r"((?:\[[^\]]*\] )*)\[(?:error|fatal|panic)\] (.*)")
 _INPUTS = ("distorted", "reference")

@@ -12,6 +12,8 @@ from bisect_cache.extraction.pairs import Pair, PairFailed
 from bisect_cache.extraction.programs import digest, size_of
 from bisect_cache.files import read_file
 
+_CALLED = {"reference": "reference", "distorted": "distorted video", "model": "model"}
+
 
 def why_again(pair: Pair, build: Build, target: Path) -> str | None:
     """Why the report of ``pair`` must be made, although there is one at ``target``; None: it need not be.
@@ -42,7 +44,7 @@ def why_again(pair: Pair, build: Build, target: Path) -> str | None:
         return "the pair list said something else"
     recorded = {"reference": record.reference, "distorted": record.distorted, "model": record.model}
     changed = [role for role in pair.names if not _is_same(pair, role, recorded[role])]
-    return f"its {' and its '.join(changed)} changed" if changed else None
+    return f"its {' and its '.join(_CALLED[role] for role in changed)} changed" if changed else None
 
 
 def _is_same(pair: Pair, role: str, source: Source | None) -> bool:

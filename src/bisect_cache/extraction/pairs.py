@@ -11,7 +11,8 @@ from typing import Literal
 
 from bisect_cache.cache.extracted import How, Stored
 from bisect_cache.cache.recipes.interface import BadSource
-from bisect_cache.cache.recipes.labels import LabelledTable, key_column, listed, open_table, repeated, texts
+from bisect_cache.cache.recipes.labelled_table import LabelledTable, listed, repeated
+from bisect_cache.cache.recipes.labels import key_column, open_table, texts
 from bisect_cache.errors import OfStrangers
 from bisect_cache.extraction.comparable import VIDEOS
 
@@ -69,7 +70,8 @@ def read_pairs(path: Path, key: str = "key") -> list[Pair]:
     missing = [column for name, column in needed.items() if name not in columns]
     if missing:
         raise BadSource(
-            f"{path}: is no pair list: it has no column {listed(missing)}; its columns are {listed(table.columns, 40)}"
+            f"{path}: is no pair list: it has no column {listed(missing)}; its columns are "
+            f"{listed(table.columns, 40)}: name them as docs/real-caches.md does"
         )
     optional = [*_STORED, *(f"{video}_{what}" for video in VIDEOS for what in _STORED), *_COMPARED, *_OTHERS]
     columns |= {name: name for name in optional if name in table.columns}

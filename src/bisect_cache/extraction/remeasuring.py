@@ -11,22 +11,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bisect_cache.cache.check import with_source
+from bisect_cache.cache.check import source_outside, with_source
 from bisect_cache.cache.drift import Finding
 from bisect_cache.cache.extracted import Build
 from bisect_cache.cache.manifest import FEATURES_NAME, KEY_COLUMN, Manifest, Reports, read_manifest
 from bisect_cache.cache.parquet.columns import Strings, canonical_columns
 from bisect_cache.cache.parquet.features import read_features
 from bisect_cache.cache.recipes.interface import BadSource, Surroundings
-from bisect_cache.cache.recipes.labels import listed
+from bisect_cache.cache.recipes.labelled_table import listed
 from bisect_cache.cache.recipes.libvmaf import (
     LARGEST_REPORT,
-    metric_names,
+    features_of,
     parse_report,
-    pool,
     pooling_named,
-    spelling_in,
-    values_of,
 )
 from bisect_cache.extraction.pairs import Pair, read_pairs
 from bisect_cache.extraction.programs import Program
@@ -67,7 +64,12 @@ def remeasure(
     recipe = with_source(manifest.recipe, source) if manifest else None
     if manifest is None or not isinstance(recipe, Reports):
         raise BadSource(
-            f"{folder}: was not made of reports, so there is no pair to measure again; check without --extract"
+            f"{folder}: was not made of one set of reports, so there is no one list of pairs to measure again; check "
+            f"without --extract"
+        )
+    if source is None and source_outside(folder, recipe):
+        raise BadSource(
+            f"{folder}: its pair list {recipe.labels} lies outside the working folder; name its folder with --source"
         )
     path = Surroundings(folder).resolve(recipe.labels)
     committed = _committed(folder, manifest)
@@ -168,10 +170,5 @@ def _committed(folder: Path, manifest: Manifest) -> dict[str, NDArray[np.float32
 
 def _pooled(path: Path, manifest: Manifest, recipe: Reports) -> NDArray[np.float32]:
     report = parse_report(read_file(path, largest=LARGEST_REPORT), path.name)
-    pooling, names = pooling_named(recipe.pool), metric_names(report)
-    values = np.full(len(manifest.features), np.nan)
-    for place, feature in enumerate(manifest.features):
-        spelling = spelling_in(names, feature)
-        if spelling is not None:
-            values[place] = pool(values_of(report, spelling), pooling)
-    return values.astype(np.float32)
+    found = features_of(report, manifest.features, pooling_named(recipe.pool))
+    return np.array([found[feature][1] if feature in found else np.nan for feature in manifest.features], np.float32)

@@ -10,13 +10,15 @@ from fractions import Fraction
 from pathlib import Path
 
 from bisect_cache.cache.extracted import How
-from bisect_cache.extraction.comparable import SAY_FRAMES, VIDEOS, same_rate, stored
+from bisect_cache.extraction.comparable import VIDEOS, Count, miscount, same_rate, stored
 from bisect_cache.extraction.ffmpeg import REPORT
 from bisect_cache.extraction.pairs import PairFailed, frame_bytes
 from bisect_cache.extraction.programs import LARGEST_VIDEO, size_of
 from bisect_cache.files import open_file
 
 _MAGIC = b"YUV4MPEG2"
+_SIZE = re.compile(r"[0-9]{1,5}")
+_RATE = re.compile(r"([0-9]{1,10}):([0-9]{1,10})")
 _CHROMA = re.compile(r"(420|422|444)(?:p(10|12|16)|jpeg|mpeg2|paldv)?")
 _LONGEST_HEADER = 4096
 _LONGEST_ERROR = 300
@@ -108,11 +110,7 @@ class VmafRun:
 
     def miscount(self, frames: int) -> str | None:
         """Why ``frames`` in the report are not those of the two videos; None where they are."""
-        reference, distorted = (self._video(video).frames for video in VIDEOS)
-        if self.how.frames is None and reference != distorted:
-            return f"the reference has {reference} frames and the distorted video {distorted}: {SAY_FRAMES}"
-        wanted = self.how.frames if isinstance(self.how.frames, int) else min(reference, distorted)
-        return None if frames == wanted else f"its report has {frames} frames instead of {wanted}; run again"
+        return miscount(self.how, {}, {video: Count(self._video(video).frames, 0) for video in VIDEOS}, frames)
 
 
 def read_y4m(path: Path) -> Video:
@@ -121,18 +119,15 @@ def read_y4m(path: Path) -> Video:
     with open_file(path, largest=LARGEST_VIDEO) as stream:
         header = stream.readline(_LONGEST_HEADER)
         fields = {word[:1]: word[1:] for word in header.decode("ascii", "replace").split()[1:]}
-        chroma = _CHROMA.fullmatch(fields.get("C", "420"))
-        try:
-            size = int(fields["W"]), int(fields["H"])
-            up, down = (int(part) for part in fields.get("F", "0:0").split(":"))
-        except (KeyError, ValueError):
-            size, up, down = (0, 0), 0, 0
-        if not header.startswith(_MAGIC) or chroma is None or min(size) < 1:
+        chroma, rate = _CHROMA.fullmatch(fields.get("C", "420")), _RATE.fullmatch(fields.get("F", "0:0"))
+        width, height = (int(fields[name]) if _SIZE.fullmatch(fields.get(name, "")) else 0 for name in "WH")
+        if not header.startswith(_MAGIC) or chroma is None or rate is None or not width or not height:
             raise PairFailed(f"{path.name}: is no video that vmaf reads, y4m or raw (.yuv); extract with ffmpeg")
         pixel_format = f"yuv{chroma[1]}p{f'{chroma[2]}le' if chroma[2] else ''}"
-        length, frames = frame_bytes(size, pixel_format), 0
+        length, frames = frame_bytes((width, height), pixel_format), 0
         while head := stream.readline(_LONGEST_HEADER):
             if not head.startswith(b"FRAME") or stream.seek(length, os.SEEK_CUR) > end:
                 raise PairFailed(f"{path.name}: is cut short, or no y4m, after {frames} frames; fetch it again")
             frames += 1
-    return Video(size, pixel_format, Fraction(up, down) if up > 0 and down > 0 else None, frames)
+    up, down = int(rate[1]), int(rate[2])
+    return Video((width, height), pixel_format, Fraction(up, down) if up and down else None, frames)

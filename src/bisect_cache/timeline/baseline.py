@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
-from bisect_cache.printable import printable
+from bisect_cache.printable import first_of, printable
 from bisect_cache.timeline.files import open_files
 from bisect_cache.timeline.interface import BadTimeline, Checkpoint, Timeline
 
@@ -73,8 +73,7 @@ def _is_file(name: str) -> bool:
 
 
 def _listed(timeline: Timeline, found: list[int]) -> str:
-    shown = ", ".join(printable(timeline.checkpoints[index].label) for index in found[:_LISTED])
-    return f"{shown} and {len(found) - _LISTED} more" if len(found) > _LISTED else shown
+    return first_of((printable(timeline.checkpoints[index].label) for index in found), _LISTED)
 
 
 def _near(timeline: Timeline, name: str) -> str:

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 import msgspec
 from msgspec import Meta, Struct
 
+from bisect_cache.printable import first_of
+
 METADATA_KEY = "bisect-cache.feeding"
 """The entry of a model's own metadata that holds a ``Feeding``, as JSON."""
 _SHOWN = 8
@@ -232,8 +234,7 @@ def _read(output: Output) -> Iterator[str]:
 
 def listed(names: Sequence[str]) -> str:
     """Some of many, in a sentence."""
-    shown = ", ".join(_cut(name) for name in names[:_SHOWN])
-    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
+    return first_of(map(_cut, names), _SHOWN)
 
 
 def _cut(text: str) -> str:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
 
+from bisect_cache.documents import NoDocument, json_in, toml_in
 from bisect_cache.errors import OfStrangers
 from bisect_cache.files import LONGEST_PLACE, CannotRead, read_file
-from bisect_cache.printable import printable
+from bisect_cache.printable import first_of, printable
 from bisect_cache.timeline.declaration import (
     DECLARES_NOTHING,
     KEYS,
@@ -25,14 +29,19 @@ from bisect_cache.timeline.declaration import (
     declared_in,
     words,
 )
-from bisect_cache.timeline.feeding_document import LARGEST_JSON, NoDocument, read_document
 from bisect_cache.timeline.interface import Checkpoint, Timeline
 
+_LARGEST = 4 << 20
+"""Bytes: room for ten thousand features by name, several times."""
 _MOST_ENTRIES = 1000
 _MOST_LOOKS = 2_000_000
-"""Of declarations at models, each a fraction of a millisecond."""
+"""Of declarations at models, each a fraction of a microsecond."""
+_MOST_TOLD = 20
+_OF_A_GLOB = frozenset("*?[")
 _OF_FILE = ("sidecar", "models")
 _Sidecar: Any = Name | bool
+_FIELD = re.compile(r"\{[^{}]*\}")
+_FIELDS = ("{stem}", "{name}")
 _WAY_OUT = "docs/models.md shows one"
 
 
@@ -48,10 +57,6 @@ class Declares:
     sidecar: str | None = None
     """Location of each model's sidecar, with ``{stem}`` and ``{name}`` of its file; empty where it has none."""
     match: str | None = None
-
-    def fits(self, checkpoint: Checkpoint) -> bool:
-        """Whether a model is meant: by its label, or its tag, commit or file."""
-        return self.match is None or any(fnmatchcase(name, self.match) for name in _names(checkpoint))
 
     @property
     def words(self) -> str:
@@ -72,18 +77,14 @@ class FeedingFile:
 
     def given_to(self, checkpoint: Checkpoint) -> Checkpoint:
         """The checkpoint with what is declared of it; a sidecar that its timeline names stays."""
-        feeding, sidecar = DECLARES_NOTHING, None
-        for one in self.declares:
-            if one.fits(checkpoint):
-                feeding = combined(feeding, one.feeding)
-                sidecar = sidecar if one.sidecar is None else one.sidecar
-        if feeding == DECLARES_NOTHING and not sidecar:
+        said = self._said(self._meant.of(checkpoint))
+        if said.feeding == DECLARES_NOTHING and not said.sidecar:
             return checkpoint
-        if checkpoint.sidecar is None and sidecar:
-            checkpoint = _with_sidecar(checkpoint, sidecar)
+        if checkpoint.sidecar is None and said.sidecar:
+            checkpoint = _with_sidecar(checkpoint, said.sidecar)
         # Equal models that are fed differently are not the same to a judge.
-        content = checkpoint.content and f"{checkpoint.content} fed:{_digest(feeding)}"
-        return replace(checkpoint, feeding=feeding, content=content)
+        content = checkpoint.content and f"{checkpoint.content} fed:{said.digest}"
+        return replace(checkpoint, feeding=said.feeding, content=content)
 
     def applied(self, timeline: Timeline) -> Timeline:
         """The timeline, each model with what is declared of it. Raises ``BadFeeding`` for too much of both."""
@@ -98,28 +99,96 @@ class FeedingFile:
         """What a reader must be told of it, once for the whole timeline."""
         if not self.shown:
             return
+        counts = Counter(place for checkpoint in checkpoints for place in self._meant.of(checkpoint))
+        nobody: list[str] = []
         told: list[str] = []
-        for one in self.declares:
-            count = sum(one.fits(checkpoint) for checkpoint in checkpoints)
-            if one.match is not None and not count:
-                yield f"{self.shown} declares how '{printable(one.match)}' is fed, which is no model of the timeline"
+        for place, one in enumerate(self.declares):
+            if one.match is not None and not counts[place]:
+                nobody.append(f"'{printable(one.match)}'")
             elif one.words:
-                which = "all models" if one.match is None else f"'{printable(one.match)}' ({count} of them)"
+                which = "all models" if one.match is None else f"'{printable(one.match)}' ({counts[place]} of them)"
                 told.append(f"{which}: {one.words}")
+        if nobody:
+            whom = "is fed, which is no model" if len(nobody) == 1 else "are fed, which are no models"
+            yield f"{self.shown} declares how {first_of(nobody, _MOST_TOLD)} {whom} of the timeline"
         if told:
-            yield f"fed as {self.shown} declares: {' · '.join(told)}"
+            yield f"fed as {self.shown} declares: {first_of(told, _MOST_TOLD, ' · ')}"
+
+    @cached_property
+    def _meant(self) -> _Meant:
+        return _Meant(self.declares)
+
+    @cached_property
+    def _combined(self) -> dict[tuple[int, ...], _Said]:
+        return {}
+
+    def _said(self, places: tuple[int, ...]) -> _Said:
+        """What these declarations say together; for most models of a timeline that are the same ones."""
+        if places not in self._combined:
+            feeding, sidecar = DECLARES_NOTHING, None
+            for place in places:
+                feeding = combined(feeding, self.declares[place].feeding)
+                sidecar = sidecar if self.declares[place].sidecar is None else self.declares[place].sidecar
+            self._combined[places] = _Said(feeding, sidecar, _digest(feeding))
+        return self._combined[places]
+
+
+@dataclass(frozen=True)
+class _Said:
+    feeding: Feeding
+    sidecar: str | None
+    digest: str
+
+
+class _Meant:
+    """Which declarations mean a model: by its label, or its tag, commit or file.
+
+    A thousand declarations, each of one model by its name, must not cost a thousand looks at each of a thousand models.
+    """
+
+    def __init__(self, declares: Sequence[Declares]) -> None:
+        self._all: list[int] = []
+        self._named: dict[str, list[int]] = {}
+        self._globs: list[tuple[int, re.Pattern[str]]] = []
+        self._known: dict[tuple[str, ...], tuple[int, ...]] = {}
+        for place, one in enumerate(declares):
+            if one.match is None:
+                self._all.append(place)
+            elif set(one.match) & _OF_A_GLOB:
+                self._globs.append((place, re.compile(translate(one.match))))
+            else:
+                self._named.setdefault(one.match, []).append(place)
+
+    def of(self, checkpoint: Checkpoint) -> tuple[int, ...]:
+        """Their places, in order."""
+        names = tuple(_names(checkpoint))
+        if names not in self._known:
+            found = {*self._all, *(place for name in names for place in self._named.get(name, ()))}
+            found.update(place for place, glob in self._globs if any(map(glob.match, names)))
+            self._known[names] = tuple(sorted(found))
+        return self._known[names]
 
 
 def read_feeding(path: Path) -> FeedingFile:
     """The file at ``path``, JSON or TOML by its suffix. Raises ``BadFeeding`` with the key that is at fault."""
     shown = printable(str(path), LONGEST_PLACE)
     try:
-        document = read_document(read_file(path, shown, LARGEST_JSON), path.suffix.lower())
-        return FeedingFile(shown, tuple(_declares(document)))
+        return FeedingFile(shown, tuple(_declares(_document(path, shown))))
     except CannotRead as error:
         raise BadFeeding(f"the declaration of how models are fed cannot be read: {error}") from error
-    except (NoDocument, NotDeclared) as error:
+    except NotDeclared as error:
         raise BadFeeding(f"{shown}: {error}; {_WAY_OUT}") from error
+
+
+def _document(path: Path, shown: str) -> object:
+    readers = {".json": json_in, ".toml": toml_in}
+    suffix = path.suffix.lower()
+    if suffix not in readers:
+        raise NotDeclared("its name ends in neither .json nor .toml, which says what it is; rename it")
+    try:
+        return readers[suffix](read_file(path, shown, _LARGEST).decode("utf-8-sig"))
+    except (NoDocument, UnicodeDecodeError) as error:
+        raise NotDeclared(f"is no {suffix[1:].upper()} that can be read ({error})") from error
 
 
 def _with_sidecar(checkpoint: Checkpoint, template: str) -> Checkpoint:
@@ -134,7 +203,7 @@ def _names(checkpoint: Checkpoint) -> Iterator[str]:
     yield checkpoint.label
     yield from (checkpoint.origin[key] for key in ("file", "commit", "entry") if key in checkpoint.origin)
     yield from checkpoint.origin.get("tag", "").split(", ")
-    yield PurePosixPath(checkpoint.origin.get("file", "")).name
+    yield checkpoint.origin.get("file", "").rpartition("/")[2]
 
 
 def _digest(feeding: Feeding) -> str:
@@ -164,6 +233,12 @@ def _one(table: Mapping[str, object], place: str) -> Declares:
     sidecar = converted(table["sidecar"], _Sidecar, f"{before}sidecar") if "sidecar" in table else None
     if sidecar is True:
         raise NotDeclared(f"{before}sidecar: is true; name a file, such as '{{stem}}.json', or say false for none")
+    for field in _FIELD.findall(sidecar or ""):
+        if field not in _FIELDS:
+            raise NotDeclared(
+                f"{before}sidecar: {field[:200]} stands for nothing; {{stem}} is the model's file name without its "
+                f"ending, {{name}} with it"
+            )
     match = converted(table["match"], Name, f"{before}match") if "match" in table else None
     own = {key: value for key, value in table.items() if key in KEYS}
     return Declares(declared_in(own, place), sidecar or ("" if sidecar is False else None), match)

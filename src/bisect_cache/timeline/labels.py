@@ -9,14 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count, pairwise, takewhile
 
-from bisect_cache.printable import LONGEST_LABEL, printable
+from bisect_cache.printable import LONGEST_LABEL, first_of, printable
 
 
 def some_of(names: Iterable[str], most: int = 10) -> str:
     """The first names in a row and how many there are besides: ``a, b and 3 more``."""
-    every = list(names)
-    shown = ", ".join(printable(name, 80) for name in every[:most])
-    return shown if len(every) <= most else f"{shown} and {len(every) - most:,} more"
+    return first_of((printable(name, 80) for name in names), most)
 
 
 def stem_and_suffix(path: str) -> tuple[str, str]:

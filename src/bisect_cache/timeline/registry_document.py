@@ -8,12 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from bisect_cache.documents import whole
 from bisect_cache.printable import printable
 from bisect_cache.timeline.interface import BadTimeline
 from bisect_cache.timeline.labels import some_of
-
-_MOST_DIGITS = 1000
-"""Of a whole number: no field of a model needs more, and Python itself reads few more."""
 
 
 def read_document(data: bytes, suffix: str, shown: str) -> tuple[object, tuple[str, ...]]:
@@ -52,17 +50,11 @@ class _Mappings:
 
 def _read_json(text: str, mappings: _Mappings, shown: str) -> object:
     try:
-        return json.loads(text, object_pairs_hook=mappings, parse_float=str, parse_constant=str, parse_int=_whole)
+        return json.loads(text, object_pairs_hook=mappings, parse_float=str, parse_constant=str, parse_int=whole)
     except RecursionError as error:
         raise BadTimeline(f"{shown}: is nested too deeply; write a plain list of entries") from error
     except ValueError as error:
         raise BadTimeline(f"{shown}: is not JSON ({printable(str(error))}); correct it") from error
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
-        raise ValueError(f"a number of {len(digits):,} digits stands in it")
-    return int(digits)
 
 
 def _read_yaml(text: str, mappings: _Mappings, shown: str) -> object:

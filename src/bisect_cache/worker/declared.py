@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bisect_cache.documents import NoDocument, json_in
 from bisect_cache.timeline.declaration import (
     DECLARES_NOTHING,
     KEYS,
@@ -61,9 +61,9 @@ def _own(metadata: Mapping[str, str]) -> Feeding:
     if len(text) > _LONGEST_METADATA:
         raise CannotFeed(f"its metadata {METADATA_KEY} has {len(text):,} characters; {_LONGEST_METADATA:,} are read")
     try:
-        own = declared_in(json.loads(text))
-    except (ValueError, RecursionError) as error:
-        raise CannotFeed(f"its metadata {METADATA_KEY} is no JSON ({error or 'nested too deep'})") from error
+        own = declared_in(json_in(text))
+    except NoDocument as error:
+        raise CannotFeed(f"its metadata {METADATA_KEY} is no JSON ({error})") from error
     except NotDeclared as error:
         raise CannotFeed(f"its metadata {METADATA_KEY}: {error}") from error
     if own.normalising and own.normalising.source == "sidecar":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bisect_cache.printable import first_of
+
 FLOATS = {"tensor(float)": "<f4", "tensor(double)": "<f8", "tensor(float16)": "<f2"}
 """NumPy's names of the types that features and scores have."""
 
@@ -29,5 +31,4 @@ class Port:
 
 def listed_ports(ports: Sequence[Port]) -> str:
     """Some of many, in a sentence."""
-    shown = ", ".join(str(port) for port in ports[:8])
-    return f"{shown} and {len(ports) - 8} more" if len(ports) > 8 else shown or "nothing"
+    return first_of(map(str, ports), 8) or "nothing"

@@ -78,8 +78,8 @@ def _refuse_choices(dataset: Dataset, chosen: Mapping[str, Any], parts: Sequence
         raise BadDescription(f"{dataset.name} has no part {printable(unknown[0])!r}; its parts: {there}")
     if dataset.brought and dataset.brought not in chosen:
         raise BadDescription(
-            f"{dataset.name} has no {'libvmaf reports' if dataset.kind == 'reports' else 'features'} of its own: "
-            f"{dataset.you_bring or 'bring yours'}; name them with --{dataset.brought}"
+            f"{dataset.name} has no {'libvmaf reports' if dataset.kind == 'reports' else 'features'} of its own; you "
+            f"bring {dataset.you_bring or 'yours'}; name them with --{dataset.brought}"
         )
     if dataset.parts and set(_PLACES) & set(chosen):
         names = ", ".join(f"--{name}" for name in _PLACES if name in chosen)

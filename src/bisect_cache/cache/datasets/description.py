@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,14 +13,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from bisect_cache.cache.manifest import Count, Origin, PartName, Reports, Table, places_of, stays_inside
+from bisect_cache.documents import NoDocument, toml_in
 from bisect_cache.errors import OfStrangers
 from bisect_cache.files import CannotRead, read_file
 from bisect_cache.printable import printable
 
 SHIPPED = Path(__file__).parent
 _LARGEST_FILE = 64 << 10
-_LONGEST_LINE = 4000
-"""Characters: a key of many thousand parts would take seconds to read."""
 _KINDS: Mapping[str, type[Table | Reports]] = {"reports": Reports, "table": Table}
 
 Line = Annotated[str, Meta(min_length=1, max_length=1000)]
@@ -110,15 +108,12 @@ def dataset_file(name: str) -> Path:
 def read_dataset(path: Path) -> Dataset:
     """The description in ``path``, all of it valid, its recipes too. Raises ``BadDescription``."""
     try:
-        text = read_file(path, largest=_LARGEST_FILE).decode()
-        if max(map(len, text.split("\n"))) > _LONGEST_LINE:
-            raise ValueError(f"a line in it has more than {_LONGEST_LINE:,} characters")
-        dataset = msgspec.convert(tomllib.loads(text), Dataset)
+        dataset = msgspec.convert(toml_in(read_file(path, largest=_LARGEST_FILE).decode("utf-8-sig")), Dataset)
     except CannotRead as error:
         raise BadDescription(str(error)) from error
     except msgspec.ValidationError as error:
         raise _bad(path, str(error)) from error
-    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, deeper than any description
+    except (NoDocument, UnicodeDecodeError) as error:
         raise _bad(path, f"it cannot be read as TOML ({error})") from error
     for wrong in _contradictions(dataset):
         raise _bad(path, wrong)

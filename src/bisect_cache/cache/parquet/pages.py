@@ -30,6 +30,8 @@ _DICTIONARY = 2
 _DATA = {0: (5, 1, 2), 3: (8, 1, 4)}
 """By a page's type: the field of its header that says more, and in it those for its values and their encoding."""
 _HEADER = {_TYPE: INT32, _UNPACKED: INT32, _PACKED: INT32, 5: {1: INT32, 2: INT32}, 8: {1: INT32, 4: INT32}}
+_UNCOUNTED = 128
+"""Bytes of a column that old writers did not count (PARQUET-816)."""
 _PLACES = {2, 8}
 """Encodings of values as places in the dictionary."""
 _DELTA_OF_LENGTHS, _DELTA = 6, 7
@@ -113,6 +115,9 @@ def _pages(stream: BinaryIO, chunk: Chunk) -> Iterator[_Page]:
         if header is None:
             return  # the library comes no further either
         length, packed, page = header
+        # Read piece by piece, the library makes room for what a page says before it finds that there is less.
+        if at + length + packed > end + _UNCOUNTED:
+            raise Malformed("a page is longer than its column")
         yield page
         at += length + packed
 

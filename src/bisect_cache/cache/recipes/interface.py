@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bisect_cache.cache.extracted import Build
 from bisect_cache.cache.manifest import Recipe
+from bisect_cache.cache.recipes.measured_by import MeasuredBy
 from bisect_cache.errors import OfStrangers
 
 
@@ -41,8 +41,8 @@ class Made:
     """Path in the cache's folder (``models/model_00.onnx``) to the file's bytes."""
     notes: tuple[str, ...] = ()
     source_sha256: Mapping[str, str] = field(default_factory=dict)
-    build: Build | None = None
-    """The program that measured the features, where that is known and only one did."""
+    measured_by: MeasuredBy = field(default_factory=MeasuredBy)
+    """What is known of how the features were measured."""
     recipe: Recipe | None = None
     """The recipe with what it left open chosen (which column is the target); None where it left nothing open."""
 

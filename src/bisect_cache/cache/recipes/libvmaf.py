@@ -8,7 +8,7 @@ not looked at: pooling is done here, so that every version's report is pooled al
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from fractions import Fraction
 from typing import Annotated
 
@@ -88,6 +88,15 @@ def values_of(report: Report, metric: str) -> NDArray[np.float64]:
 def pool(values: NDArray[np.float64], pooling: Pooling) -> float:
     """One value for a clip from the values of its frames, shape (N,), float64; NaN when a frame has none."""
     return pooling(values) if np.isfinite(values).all() else float("nan")
+
+
+def features_of(report: Report, features: Iterable[str], pooling: Pooling) -> dict[str, tuple[str, float]]:
+    """Of each of ``features`` that any frame has: how the report spells it, and one value for the clip."""
+    names = metric_names(report)
+    spelled = {feature: spelling_in(names, feature) for feature in features}
+    return {
+        feature: (name, pool(values_of(report, name), pooling)) for feature, name in spelled.items() if name is not None
+    }
 
 
 def pooling_named(text: str) -> Pooling:

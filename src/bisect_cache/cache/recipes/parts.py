@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from bisect_cache.cache.manifest import KEY_COLUMN, TARGET_COLUMN, Parts, Recipe, Reports, Table, places_of
 from bisect_cache.cache.recipes.clips import CONTENT_COLUMN
 from bisect_cache.cache.recipes.interface import BadSource, Made, Progress, Surroundings, lies_in
-from bisect_cache.cache.recipes.labels import listed
+from bisect_cache.cache.recipes.labelled_table import listed
+from bisect_cache.cache.recipes.measured_by import MeasuredBy, together
 
 
 def make_parts(recipe: Parts, surroundings: Surroundings, make: Callable[[Recipe, Surroundings], Made]) -> Made:
@@ -40,6 +42,7 @@ def make_parts(recipe: Parts, surroundings: Surroundings, make: Callable[[Recipe
             for one in made.values()
             for path, digest in one.source_sha256.items()
         },
+        measured_by=together([_measured_by(one) for one in made.values()]),
         recipe=replace(recipe, parts={name: _chosen(recipe.parts[name], one) for name, one in made.items()}),
     )
 
@@ -69,6 +72,15 @@ class _Counted:
             self._progress(before + done, before + total)
 
         return progress
+
+
+def _measured_by(made: Made) -> MeasuredBy:
+    """Of the clips of a table nothing is known, which is not the same as no clips."""
+    return (
+        made.measured_by
+        if made.measured_by.builds
+        else MeasuredBy(builds=Counter({None: len(made.columns[TARGET_COLUMN])}))
+    )
 
 
 def _chosen(part: Table | Reports, made: Made) -> Table | Reports:

@@ -16,23 +16,21 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from bisect_cache.cache.extracted import Build
 from bisect_cache.cache.manifest import DEFAULT_FEATURES, MANIFEST_NAME, Reports
 from bisect_cache.cache.recipes.clips import Clips, read_clips
 from bisect_cache.cache.recipes.interface import BadSource, Made, Progress, Surroundings
-from bisect_cache.cache.recipes.labels import listed, open_table
+from bisect_cache.cache.recipes.labelled_table import listed
+from bisect_cache.cache.recipes.labels import open_table
 from bisect_cache.cache.recipes.libvmaf import (
     Pooling,
     Report,
+    features_of,
     metric_names,
-    pool,
     pooling_named,
-    spelling_in,
-    values_of,
 )
+from bisect_cache.cache.recipes.measured_by import MeasuredBy
 from bisect_cache.cache.recipes.rows import RowsAsRead, check_features, complete_rows
 from bisect_cache.cache.recipes.stored import Pairs, open_store
-from bisect_cache.files import sha256_of_file
 
 
 def make_reports(recipe: Reports, surroundings: Surroundings) -> Made:
@@ -73,9 +71,9 @@ def make_reports(recipe: Reports, surroundings: Surroundings) -> Made:
         columns=complete.columns,
         features=tuple(measured.features),
         content=clips.content,
-        notes=(*_notes_on_pairs(pairs), *_notes_on_mixtures(measured), *complete.notes),
-        source_sha256={recipe.labels: sha256_of_file(labels.path)},
-        build=next(iter(measured.builds)) if len(measured.builds) == 1 else None,
+        notes=(*_notes_on_pairs(pairs), *complete.notes),
+        source_sha256=labels.sha256(recipe.labels),
+        measured_by=measured.by,
         recipe=replace(recipe, target=clips.target, content=clips.content_column),
     )
 
@@ -166,10 +164,7 @@ class _Measured:
     """Each (reports,), NaN where a report or one of its frames has no value; features that no report has are not
     here."""
     absent: Sequence[str]
-    spellings: Mapping[str, Counter[str]]
-    """How many reports spell a feature how."""
-    versions: Counter[str]
-    builds: Counter[Build | None]
+    by: MeasuredBy
     metrics: frozenset[str]
     """Of the first report, to say what there is."""
 
@@ -178,25 +173,20 @@ def _measure(
     reports: Sequence[Callable[[], Report]], features: Sequence[str], pooling: Pooling, progress: Progress
 ) -> _Measured:
     pooled = {feature: np.full(len(reports), np.nan) for feature in features}
-    spellings: dict[str, Counter[str]] = {feature: Counter() for feature in features}
-    versions: Counter[str] = Counter()
-    builds: Counter[Build | None] = Counter()
+    by = MeasuredBy(spellings={feature: Counter() for feature in features})
     metrics: frozenset[str] = frozenset()
     progress(0, len(reports))
     for index, read in enumerate(reports):
         report = read()
-        names = metric_names(report)
-        metrics = metrics or frozenset(names)
-        versions[report.version or "unknown"] += 1
-        builds[report.extraction.build if report.extraction else None] += 1
-        for feature in features:
-            spelling = spelling_in(names, feature)
-            if spelling is not None:
-                spellings[feature][spelling] += 1
-                pooled[feature][index] = pool(values_of(report, spelling), pooling)
+        metrics = metrics or frozenset(metric_names(report))
+        by.versions[report.version or "unknown"] += 1
+        by.builds[report.extraction.build if report.extraction else None] += 1
+        for feature, (spelling, value) in features_of(report, features, pooling).items():
+            by.spellings[feature][spelling] += 1
+            pooled[feature][index] = value
         progress(index + 1, len(reports))
-    there = {feature: values for feature, values in pooled.items() if spellings[feature]}
-    return _Measured(there, [each for each in features if each not in there], spellings, versions, builds, metrics)
+    there = {feature: values for feature, values in pooled.items() if by.spellings[feature]}
+    return _Measured(there, [each for each in features if each not in there], by, metrics)
 
 
 def _check_measured(measured: _Measured, store: Path, *, asked_for: bool) -> None:
@@ -205,24 +195,3 @@ def _check_measured(measured: _Measured, store: Path, *, asked_for: bool) -> Non
             f"{store}: no report has the features {listed(measured.absent)}; the first has the metrics "
             f"{listed(sorted(measured.metrics), 40)}: name some of them with --feature, or run libvmaf again with them"
         )
-
-
-def _notes_on_mixtures(measured: _Measured) -> list[str]:
-    notes = []
-    if len(measured.versions) > 1:
-        notes.append(f"reports mix libvmaf versions: {_counted(measured.versions)}")
-    if len(measured.builds) > 1:
-        builds = {"none is named" if build is None else build.said: count for build, count in measured.builds.items()}
-        notes.append(f"reports are of several builds: {_counted(Counter(builds))}")
-    mixed = [_counted(counts) for counts in measured.spellings.values() if len(counts) > 1]
-    if mixed:
-        notes.append(f"reports mix spellings of a feature: {'; '.join(mixed)}")
-    return notes
-
-
-_MOST_COUNTED = 10
-
-
-def _counted(counts: Counter[str]) -> str:
-    shown = ", ".join(f"{name[:100]!r} in {count}" for name, count in sorted(counts.items())[:_MOST_COUNTED])
-    return shown + (f" and {len(counts) - _MOST_COUNTED} more" if len(counts) > _MOST_COUNTED else "")

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from bisect_cache.cache.manifest import ROW_COLUMN, TARGET_COLUMN
 from bisect_cache.cache.recipes.interface import BadSource
-from bisect_cache.cache.recipes.labels import listed, repeated
+from bisect_cache.cache.recipes.labelled_table import listed, repeated
+from bisect_cache.printable import first_of
 
 _FEWEST_ROWS = 3
 _MOST_FEATURES = 10_000
@@ -110,7 +111,7 @@ def _says_incomplete(rows: RowsAsRead, gaps: Mapping[str, NDArray[np.bool_]], in
     ]
     return (
         f"{rows.source}: {where.size} of {incomplete.size} rows are incomplete, with a value missing or infinite: "
-        f"{_first_ten(shown, where.size)}; rows are counted from 0. Complete them, or leave them out with "
+        f"{first_of(shown, of=where.size)}; rows are counted from 0. Complete them, or leave them out with "
         f"--drop-incomplete"
     )
 
@@ -127,7 +128,7 @@ def _check_scores(
             shown = [f"{_named(rows, row)} has {rows.scores[row]:g}" for row in outside[:10].tolist()]
             raise BadSource(
                 f"{rows.source}: {outside.size} values of {listed([rows.target])} lie outside of its scale {low:g} to "
-                f"{high:g}: {_first_ten(shown, outside.size)}; rows are counted from 0. Correct them or the scale"
+                f"{high:g}: {first_of(shown, of=outside.size)}; rows are counted from 0. Correct them or the scale"
             )
     kept = scores[keep]
     if kept.size < _FEWEST_ROWS:
@@ -150,9 +151,4 @@ def _named(rows: RowsAsRead, row: int) -> str:
 
 def _some(names: Iterable[str]) -> str:
     """The first of a row's gaps."""
-    shown = [name[:80] for name in names]
-    return ", ".join(shown[:10]) + (f" and {len(shown) - 10} more" if len(shown) > 10 else "")
-
-
-def _first_ten(shown: Sequence[str], count: int) -> str:
-    return ", ".join(shown[:10]) + (f" and {count - 10} more" if count > 10 else "")
+    return first_of(name[:80] for name in names)

@@ -11,19 +11,9 @@ from bisect_cache.cache.recipes.clips import contents_of
 from bisect_cache.cache.recipes.feature_columns import feature_columns
 from bisect_cache.cache.recipes.interface import BadSource, Made, Surroundings
 from bisect_cache.cache.recipes.joined import make_joined
-from bisect_cache.cache.recipes.labels import (
-    LabelledTable,
-    Values,
-    content_column,
-    listed,
-    numbers,
-    open_table,
-    repeated,
-    target_column,
-    texts,
-)
+from bisect_cache.cache.recipes.labelled_table import LabelledTable, Values, listed, repeated
+from bisect_cache.cache.recipes.labels import content_column, numbers, open_table, target_column, texts
 from bisect_cache.cache.recipes.rows import RowsAsRead, complete_rows
-from bisect_cache.files import sha256_of_file
 
 
 def make_table(recipe: Table, surroundings: Surroundings) -> Made:
@@ -54,7 +44,7 @@ def make_table(recipe: Table, surroundings: Surroundings) -> Made:
         features=tuple(features),
         content=content,
         notes=complete.notes,
-        source_sha256={recipe.table: sha256_of_file(table.path)},
+        source_sha256=table.sha256(recipe.table),
         recipe=replace(recipe, target=target, content=content, features=tuple(features) if recipe.features else ()),
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import io
+import itertools
 import tokenize
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,10 @@ from bisect_cache.printable import printable
 
 _DEEPEST = 20
 _LONGEST_NUMBER = 100
+_LONGEST_LINE = 1 << 16
+"""Characters: looking for the end of a number takes some five hundred times as many bytes."""
+_MOST_TOKENS = 300_000
+"""Some of ten thousand clips; each takes half a kilobyte."""
 _BLANK = frozenset({tokenize.NL, tokenize.COMMENT})
 _WORDS = {"True": True, "False": False, "None": None}
 
@@ -33,9 +38,19 @@ def lists_in(text: str, wanted: str | None = None) -> dict[str, list[object]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an escape that Python no longer likes is what stands there
-            return dict(_assigned(list(tokenize.generate_tokens(io.StringIO(text).readline)), wanted))
+            return dict(_assigned(_tokens(text), wanted))
     except (tokenize.TokenError, SyntaxError, RecursionError, MemoryError) as error:
         raise NoList(f"it is no Python ({error})") from error
+
+
+def _tokens(text: str) -> list[TokenInfo]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > _LONGEST_LINE:
+            raise NoList(f"line {number} has more than {_LONGEST_LINE:,} characters")
+    tokens = list(itertools.islice(tokenize.generate_tokens(io.StringIO(text).readline), _MOST_TOKENS + 1))
+    if len(tokens) > _MOST_TOKENS:
+        raise NoList(f"it has more than {_MOST_TOKENS:,} words and signs")
+    return tokens
 
 
 def _assigned(tokens: list[TokenInfo], wanted: str | None) -> Iterator[tuple[str, list[object]]]:
