@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from bisect_cache.cache.opened import Cache
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.executing.threads import cores
 from bisect_cache.files import LARGEST_FILE, CannotRead, sha256_of
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.measuring import Measuring
@@ -151,11 +151,6 @@ class Judge:
             return data
 
         return self._worker.predict(model, data, beside)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _fault(scores: Scores) -> str | None:

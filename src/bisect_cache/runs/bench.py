@@ -6,11 +6,11 @@ import glob
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from bisect_cache.cache.manifest import read_manifest
 from bisect_cache.cache.standing import standing_still
+from bisect_cache.executing.choosing import executing
 from bisect_cache.runs.request import BisectRequest, shown
 from bisect_cache.timeline.feeding_file import BadFeeding, Declares, FeedingFile, read_feeding
 from bisect_cache.timeline.interface import BadTimeline, Checkpoint, Timeline
@@ -38,46 +38,41 @@ class Bench:
     judge: Judge
     """One that is always there."""
     pool: Pool
-    """That one, and others where it is worth it."""
+    """That one, and others where it is worth it: on this machine, or on a cluster."""
 
 
 @contextmanager
 def at_work(request: BisectRequest) -> Iterator[Bench]:
     """Everything ready, and every process ended afterwards.
 
-    Raises ``BisectCacheError``: no cache, no timeline, no worker, a metric that the target does not allow; at the end,
-    a cache that was replaced meanwhile.
+    Raises ``BisectCacheError``: no cache, no timeline, no worker, no cluster, a metric that the target does not allow;
+    at the end, a cache that was replaced meanwhile.
     """
     # The worker imports ONNX Runtime while this process imports pyarrow and reads the cache.
-    with Worker(request.limits) as worker, standing_still(request.folder):
+    with (
+        executing(request.executor, request.workers) as where,
+        Worker(request.limits) as worker,
+        standing_still(request.folder),
+    ):
         read_manifest(request.folder)  # what is no cache is said before anything else
         feeding = _feeding(request)
         timeline = feeding.applied(_timeline(request))
         fed = tuple(feeding.notes(timeline.checkpoints))
         timeline = replace(timeline, notes=(*timeline.notes, *fed))
         from bisect_cache.cache.opened import open_cache
-        from bisect_cache.judge.judge import Judge, Ports, cores
-        from bisect_cache.judge.measuring import Measuring
+        from bisect_cache.judge.alike import Alike, Choices
+        from bisect_cache.judge.judge import Ports
+        from bisect_cache.judge.judges import Judges
         from bisect_cache.judge.pool import Pool
 
         cache = open_cache(request.folder)
-        gated = [threshold.metric for threshold in request.thresholds]
-        measuring = Measuring(
-            cache.target,
-            cache.target_is,
-            cache.contents,
-            gated=gated,
-            predicts=request.predicts,
-            resampling=request.resampling,
-        )
-        reading, ports = Lock(), Ports(request.input, request.output)
-        judge = Judge(worker, cache, measuring, ports, reading)
-
-        def another() -> Judge:
-            return Judge(Worker(request.limits), cache, measuring, ports, reading)
-
-        with Pool(judge, another, request.workers or cores()) as pool:
-            yield Bench(timeline, feeding.given_to, fed, cache, measuring, judge, pool)
+        gated = tuple(threshold.metric for threshold in request.thresholds)
+        ports = Ports(request.input, request.output)
+        alike = Alike(cache, Choices(gated, request.predicts, request.resampling, ports, request.limits))
+        judge = alike.with_worker(worker)
+        judges = Judges(alike, request.workers or where.at_once, judge)
+        with Pool(judges, where, request.workers) as pool:
+            yield Bench(timeline, feeding.given_to, fed, cache, alike.measuring, judge, pool)
 
 
 def _timeline(request: BisectRequest) -> Timeline:
