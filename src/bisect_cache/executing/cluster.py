@@ -47,6 +47,12 @@ def on_dask(address: str, patience: float = PATIENCE) -> Iterator[Executing]:
             f"dask is not installed ({error}); install it with `pip install 'bisect-cache[dask]'`, or leave "
             f"--executor out"
         ) from error
+    if address.startswith("tls:") and not _has_certificate(distributed.Security()):
+        raise NoExecutor(
+            f"{address} asks for TLS, and dask is not told of a certificate here; name the files in the environment "
+            f"(DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …__TLS__CLIENT__KEY, …__TLS__CLIENT__CERT) or in dask's own "
+            f"configuration"
+        )
     with _silence(), dask.config.set(_CONFIGURED), _connected(address, patience, distributed.Client) as client:
         threads = _threads(client, address, patience)
         _check_alike(client, address)
@@ -123,6 +129,10 @@ def _gone(address: str) -> NoExecutor:
     return NoExecutor(f"the dask scheduler {address} was lost; see that it runs and can be reached, and try again")
 
 
+def _has_certificate(security: Any) -> bool:
+    return security.get_connection_args("client").get("ssl_context") is not None
+
+
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
     """What dask logs, errors say in our words, where they matter."""
@@ -146,7 +156,7 @@ def _connected(address: str, patience: float, connect: type[Client]) -> Iterator
             client = connect(address, timeout=patience, set_as_default=False, name="bisect-cache")
     except Exception as error:  # of many kinds: the network's, those of TLS, dask's own
         raise NoExecutor(
-            f"no dask scheduler answers at {address} within {patience:g} seconds ({error}); see that it runs, that "
+            f"no dask scheduler answers at {address} ({error}); see that it runs, that "
             f"it can be reached from here, and that both speak TLS or neither does"
         ) from error
     try:
