@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
+import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import psutil
 import pytest
 from clusters import PATIENCE, Cluster, cluster
@@ -20,10 +25,12 @@ from making import constant, crashing, endless, linear, with_external_data
 from making_history import History
 from videos import encode, ffmpeg, pair_list, reports, two_videos
 
+from bisect_cache import __version__
 from bisect_cache.executing import of_a_run
 from bisect_cache.executing.choosing import address_of
 from bisect_cache.executing.cluster import on_dask
 from bisect_cache.executing.interface import NoExecutor, TaskLost
+from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.report.structs import BisectReport, encode_report
 from bisect_cache.runs.bench import at_work
@@ -31,7 +38,7 @@ from bisect_cache.runs.request import BisectRequest
 from bisect_cache.runs.run import run_bisect
 from bisect_cache.worker.process import Limits
 
-MANY = 24
+MANY = 16
 """Models that keep a cluster busy for seconds."""
 
 
@@ -45,7 +52,7 @@ def dask() -> Iterator[Cluster]:
 def slow(tmp_path_factory: pytest.TempPathFactory) -> BisectRequest:
     """Many models, each of which takes a moment; the last half of them are bad."""
     place = tmp_path_factory.mktemp("slow")
-    noisy_cache_at(place / "c", rows=20_000, contents=None)
+    noisy_cache_at(place / "c", rows=8_000, contents=None)
     timeline_at(place / "m", [weaker(0.01 * index if index < MANY / 2 else 2) for index in range(MANY)])
     return BisectRequest(place / "c", (f"{place}/m/*.onnx",), strategy="scan")
 
@@ -123,16 +130,24 @@ def test_what_lies_in_a_repository_is_sent_along(dask: Cluster, tmp_path: Path) 
     assert but_for_where_and_when(there) == but_for_where_and_when(here)
     assert len(there.steps) == 8
     assert all(step.metrics for step in there.steps), "none is untestable for want of its files"
-    assert there.environment["executor"].endswith(": 7 of 8 measurements were made there")
+    assert there.environment["executor"].endswith(": 4 of 5 measurements were made there")
 
 
 def test_what_is_larger_than_is_worth_sending_is_measured_here(
-    dask: Cluster, slow: BisectRequest, of_slow: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    dask: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bisect_cache.judge.taking_along.LARGEST_SENT", 1)
-    there = run_bisect(replace(slow, executor=dask.executor))
-    assert but_for_where_and_when(there) == of_slow
-    assert there.environment["executor"].endswith(f": 0 of {MANY} measurements were made there")
+    monkeypatch.setattr("bisect_cache.judge.taking_along.LARGEST_SENT", len(weaker(0).SerializeToString()))
+    noisy_cache_at(tmp_path / "c", rows=60)
+    timeline_at(tmp_path / "m", [weaker(0), weaker(0.3), weaker(0.1), with_more(weaker(0.4)), weaker(0.2)])
+    request = BisectRequest(tmp_path / "c", (f"{tmp_path}/m/*.onnx",), strategy="scan")
+    here, there = run_bisect(request), run_bisect(replace(request, executor=dask.executor))
+    assert but_for_where_and_when(there) == but_for_where_and_when(here)
+    assert there.environment["executor"].endswith(": 3 of 5 measurements were made there")
+
+
+def with_more(model: onnx.ModelProto) -> onnx.ModelProto:
+    model.doc_string = "larger"
+    return model
 
 
 def test_a_worker_killed_in_the_middle_of_a_full_look_changes_nothing(
@@ -150,11 +165,12 @@ def test_a_worker_killed_in_the_middle_of_a_full_look_changes_nothing(
     assert killed
     _, alive = psutil.wait_procs(killed, PATIENCE)
     assert not alive, "what runs models ends with who started it"
+    assert dask.is_at_rest(), "and with the run"
 
 
-def test_nothing_that_ran_models_is_left_on_a_cluster(dask: Cluster, slow: BisectRequest) -> None:
-    run_bisect(replace(slow, executor=dask.executor))
-    assert dask.is_at_rest()
+def waits_in_vain(measured: Iterator[Measurement]) -> None:
+    with pytest.raises(CancelledError):
+        next(measured)
 
 
 def test_leaving_in_the_middle_of_models_that_never_end_waits_for_none_and_ends_them(
@@ -168,25 +184,26 @@ def test_leaving_in_the_middle_of_models_that_never_end_waits_for_none_and_ends_
     with at_work(request) as bench:
         measured = bench.pool.measure(bench.timeline.checkpoints)
         assert next(measured).fault is None
-        threading.Thread(target=lambda: next(measured, None), daemon=True).start()
+        waiting = threading.Thread(target=waits_in_vain, args=(measured,))
+        waiting.start()
         until = time.monotonic() + PATIENCE
         while len(dask.children()) < 2 and time.monotonic() < until:
             time.sleep(0.05)
         assert len(dask.children()) >= 2
         left = time.monotonic()
     assert time.monotonic() - left < PATIENCE
+    waiting.join(PATIENCE)
+    assert not waiting.is_alive()
     assert dask.is_at_rest()
 
 
-def test_thresholds_are_proposed_alike(dask: Cluster, slow: BisectRequest) -> None:
-    assert slow.cache
-    place = slow.cache.parent
-    ran = [
-        command("thresholds", "--cache", "c", "--timeline", "m", *more, cwd=place)
-        for more in ((), ("--executor", dask.executor))
-    ]
-    assert ran[0].code == ran[1].code == 0
-    assert ran[0].said == ran[1].said != ""
+def test_thresholds_are_proposed_alike(dask: Cluster, tmp_path: Path) -> None:
+    noisy_cache_at(tmp_path / "c", rows=120)
+    timeline_at(tmp_path / "m", [weaker(0), weaker(0.1), weaker(0.2)])
+    asked = ("thresholds", "--cache", "c", "--timeline", "m")
+    here, there = command(*asked, cwd=tmp_path), command(*asked, "--executor", dask.executor, cwd=tmp_path)
+    assert here.code == there.code == 0
+    assert here.said == there.said != ""
 
 
 # Extraction
@@ -197,7 +214,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ffmpeg()  # or the test is skipped
     folder = tmp_path_factory.mktemp("videos")
     two_videos(folder)
-    encode(folder / "r.y4m", folder / "long.y4m", "-vf", "loop=loop=20:size=12,scale=640:480")
+    encode(folder / "r.y4m", folder / "long.y4m", "-vf", "loop=loop=20:size=12,scale=480:360")
     encode(folder / "long.y4m", folder / "worse.y4m", "-vf", "gblur=3")
     return folder
 
@@ -330,45 +347,60 @@ def test_a_cluster_without_workers_is_given_up() -> None:
         on_dask(empty.address, patience=0.5).__enter__()
 
 
-@pytest.mark.parametrize("what", ["bisect-cache", "bisect-cache's code", "onnxruntime", "numpy"])
+@pytest.fixture
+def otherwise_installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, object], None]]:
+    """Has this process take something else for what is installed in it."""
+
+    def change(name: str, value: object) -> None:
+        monkeypatch.setattr(of_a_run, name, value)
+        of_a_run.installed.cache_clear()
+
+    yield change
+    of_a_run.installed.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("__version__", "0.0.7", f"bisect-cache is {__version__} there and 0.0.7 here"),
+        ("_code", lambda: "abc", f"bisect-cache's code is {of_a_run._code()} there and abc here"),
+        ("_version", lambda _: "0.0.7", f"numpy is {np.__version__} there and 0.0.7 here"),
+    ],
+)
 def test_workers_with_another_version_of_what_matters_are_refused(
-    dask: Cluster, tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+    dask: Cluster,
+    tmp_path: Path,
+    name: str,
+    value: object,
+    said: str,
+    otherwise_installed: Callable[[str, object], None],
 ) -> None:
-    ours = {**of_a_run.installed(), what: "0.0.7"}
-    monkeypatch.setattr(of_a_run, "installed", lambda: ours)
+    otherwise_installed(name, value)
     ran = command("bisect", "--executor", dask.executor, "--json", "report.json", cwd=tmp_path)
     assert ran.code == 2
-    assert f"{what} is {of_a_run._version('numpy') if what == 'numpy' else ''}" in ran.told
-    assert "there and 0.0.7 here. Results are to be equal to the last digit: install the same versions" in ran.told
+    assert f"is not like this machine: {said}. Results are to be equal to the last digit: install the same" in ran.told
     assert ran.outcome == "wiring-broke"
 
 
-def test_what_is_of_a_run_does_not_come_to_life_where_other_versions_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    import pickle
-
+def test_what_is_of_a_run_does_not_come_to_life_where_other_versions_are(
+    otherwise_installed: Callable[[str, object], None],
+) -> None:
     one = of_a_run.OfARun()
     sent = pickle.dumps(one)
     arrived = pickle.loads(sent)
     assert (type(arrived), arrived.run) == (of_a_run.OfARun, one.run)
     assert arrived is not one
-    monkeypatch.setattr(of_a_run, "installed", lambda: {"numpy": "0"})
-    with pytest.raises(NoExecutor, match=r"is not like the others: numpy is \S+ there and 0 here"):
+    otherwise_installed("_version", lambda _: "")
+    with pytest.raises(NoExecutor, match=r"is not like the others: numpy is \S+ there and missing here"):
         pickle.loads(sent)
 
 
 # What goes wrong in the middle
 
 
-def ends_its_process() -> None:
-    import os
-    import signal
-
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def test_a_task_that_ends_whoever_begins_it_is_given_up(dask: Cluster) -> None:
     with on_dask(dask.address) as where, pytest.raises(TaskLost, match="was ended in the middle of it"):
-        where.executor.submit(ends_its_process).result(PATIENCE)
+        where.executor.submit(signal.raise_signal, signal.SIGKILL).result(PATIENCE)
 
 
 def test_what_is_shared_outlives_the_worker_that_held_it(dask: Cluster) -> None:

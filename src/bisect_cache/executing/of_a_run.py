@@ -64,7 +64,7 @@ def difference(theirs: Mapping[str, str]) -> str | None:
     ours = installed()
     for name, wanted in ours.items():
         if theirs.get(name) != wanted:
-            return f"{name} is {theirs.get(name) or 'missing'} there and {wanted} here"
+            return f"{name} is {theirs.get(name) or 'missing'} there and {wanted or 'missing'} here"
     return None
 
 

@@ -70,7 +70,7 @@ class _Reading(ModelFiles):
     found: _Found = ""
     others: dict[_Asked, _Found] = field(default_factory=dict)
     there: set[str] = field(default_factory=set)
-    _room: int = LARGEST_SENT
+    _room: int = field(default_factory=lambda: LARGEST_SENT)
 
     def model(self) -> bytes:
         try:
