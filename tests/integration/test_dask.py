@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
+import shlex
 import shutil
 import signal
 import sys
@@ -38,7 +40,8 @@ from bisect_cache.runs.request import BisectRequest
 from bisect_cache.runs.run import run_bisect
 from bisect_cache.worker.process import Limits
 
-MANY = 16
+ROOT = Path(__file__).resolve().parents[2]
+MANY = 20
 """Models that keep a cluster busy for seconds."""
 
 
@@ -52,7 +55,7 @@ def dask() -> Iterator[Cluster]:
 def slow(tmp_path_factory: pytest.TempPathFactory) -> BisectRequest:
     """Many models, each of which takes a moment; the last half of them are bad."""
     place = tmp_path_factory.mktemp("slow")
-    noisy_cache_at(place / "c", rows=8_000, contents=None)
+    noisy_cache_at(place / "c", rows=3_000, contents=None)
     timeline_at(place / "m", [weaker(0.01 * index if index < MANY / 2 else 2) for index in range(MANY)])
     return BisectRequest(place / "c", (f"{place}/m/*.onnx",), strategy="scan")
 
@@ -420,3 +423,21 @@ def test_a_scheduler_that_is_lost_ends_the_run_and_says_so() -> None:
             scheduler.kill()
             with pytest.raises(NoExecutor, match=f"^the dask scheduler {short.address} was lost"):
                 future.result(PATIENCE)
+
+
+# What the documentation shows
+
+
+def test_the_example_gives_the_output_that_is_shown(dask: Cluster, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "past-one-machine.md").read_text(encoding="utf-8")
+    shown = re.search(r"<!-- example: checked by the tests -->\n```console\n(.*?)```", page, re.DOTALL)[1]  # type: ignore[index]
+    (tmp_path / "scheduler.json").write_text(json.dumps({"address": dask.address}))
+    printed = ""
+    for line in [line for line in shown.splitlines() if line.startswith("$ ")]:
+        words = shlex.split(line[2:])
+        if words[0] == "grep":
+            said = "".join(f"{one}\n" for one in (tmp_path / words[2]).read_text().splitlines() if words[1] in one)
+        else:
+            said = command(*[word for word in words[1:] if not word.startswith("2>")], cwd=tmp_path).said
+        printed += f"{line}\n{said}"
+    assert printed.splitlines() == shown.splitlines()
