@@ -26,6 +26,8 @@ from typing import Any
 
 import imageio_ffmpeg
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from benchmarks.extraction import CORES, frames, make_pairs
 
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
@@ -112,10 +114,8 @@ def compare(place: Path, sides: dict[str, str], arguments: argparse.Namespace) -
         of_a_million = look / models / rows * 1e6
         print(f"| {side} | {look:.2f} | {of_a_million:.2f} | {extraction:.2f} | {extraction / pairs:.2f} |")
     connecting, beside, alone = each_task[0]
-    print(
-        f"\nconnecting takes {connecting:.2f} s, a task that does nothing {beside * 1000:.1f} ms among many and", end=""
-    )
-    print(f" {alone * 1000:.1f} ms alone; results equal: {'yes' if alike else 'NO'}")
+    print(f"\nconnecting: {connecting:.2f} s; an empty task: {beside * 1000:.1f} ms among many, ", end="")
+    print(f"{alone * 1000:.1f} ms alone; results equal: {'yes' if alike else 'NO'}")
     return 0 if alike else 1
 
 
