@@ -17,7 +17,9 @@ from bisect_cache.judge.measuring import Measuring
 from bisect_cache.judge.pool import WORTH_ANOTHER
 from bisect_cache.timeline.interface import Checkpoint
 from bisect_cache.timeline.spec import open_timeline
+from bisect_cache.worker.confinement.protections import Protection
 from bisect_cache.worker.process import CannotStart, Limits, Worker
+from bisect_cache.worker.protocol import Hello
 
 POINTS = [checkpoint(str(number)) for number in range(24)]
 PATIENCE = 20.0
@@ -200,6 +202,28 @@ def test_where_no_other_can_start_those_that_are_there_do_it_all(most: int) -> N
     assert len(shop.judges) <= most
     assert shop.attempts <= 5, "one for each judge that is wanted, and none again"
     assert len(shop.first.asked) >= 48 // most // 2
+
+
+# What is said of them
+
+
+def test_a_report_names_only_what_every_worker_that_predicted_was_kept_from() -> None:
+    shop = Workshop(slow)
+    held: tuple[Protection, ...] = ("no files", "no network", "a memory limit")
+    shop.first.hello = Hello("1", held)
+
+    def another() -> Judge:
+        judge = shop.another()
+        judge.hello = Hello("1", ("a memory limit", "no files", "a user of its own"))
+        return judge
+
+    with pool_of(shop.first, another, 2) as pool:
+        values(pool.measure(POINTS[:1]))
+        assert pool.worker(shop.first.hello) == Hello("1", held)
+        values(pool.measure(POINTS))
+        assert len(shop.judges) == 2
+        assert pool.worker(shop.first.hello) == Hello("1", ("no files", "a memory limit"))
+        assert pool.said is None, "all of it was here"
 
 
 # Enough
