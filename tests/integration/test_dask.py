@@ -398,6 +398,22 @@ def test_what_is_of_a_run_does_not_come_to_life_where_other_versions_are(
         pickle.loads(sent)
 
 
+class Bell(of_a_run.OfARun):
+    rung = 0
+
+    def ring(self) -> None:
+        self.rung += 1
+
+
+def test_all_that_a_process_has_of_a_run_is_told_also_what_arrives_after_that() -> None:
+    mine, others = Bell(), Bell()
+    sent = pickle.dumps(mine)
+    before = pickle.loads(sent)
+    of_a_run.told(mine.run, "ring")
+    after = pickle.loads(sent)
+    assert [one.rung for one in (mine, before, after, others, pickle.loads(pickle.dumps(others)))] == [1, 1, 1, 0, 0]
+
+
 # What goes wrong in the middle
 
 

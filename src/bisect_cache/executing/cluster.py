@@ -28,7 +28,7 @@ Shared = TypeVar("Shared")
 Result = TypeVar("Result")
 PATIENCE = 10.0
 """Seconds that a scheduler may take to answer, and its first worker to be there."""
-_SECONDS_TO_TELL = 5.0
+_SECONDS_TO_TELL = 10.0
 _LOGGERS = ("distributed", "distributed.client")
 _CONFIGURED = {"distributed.admin.large-graph-warning-threshold": "1 PB"}  # a cache is sent on purpose
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -41,13 +42,19 @@ class OfARun:
 
 
 _here: WeakSet[OfARun] = WeakSet()
+_said: OrderedDict[str, list[str]] = OrderedDict()
+"""What was told of runs, for what arrives after that."""
+_MOST_REMEMBERED = 1000
 _changing = threading.Lock()
 
 
 def told(run: str, what: str) -> None:
-    """Call the method ``what`` of all that this process has of the run."""
+    """Call the method ``what`` of all that this process has of the run, and of what arrives later."""
     with _changing:
         of_run = [one for one in _here if one.run == run]
+        _said.setdefault(run, []).append(what)
+        while len(_said) > _MOST_REMEMBERED:
+            _said.popitem(last=False)
     for one in of_run:
         getattr(one, what)()
 
@@ -71,7 +78,12 @@ def _arrived(kind: Callable[..., OfARun], parts: tuple[Any, ...], run: str, thei
     different = difference(theirs)
     if different:
         raise NoExecutor(f"a worker that came later ({sys.executable}) is not like the others: {different}")
-    return kind(*parts, run=run)
+    one = kind(*parts, run=run)
+    with _changing:
+        missed = tuple(_said.get(run, ()))
+    for what in missed:
+        getattr(one, what)()
+    return one
 
 
 def _version(name: str) -> str:

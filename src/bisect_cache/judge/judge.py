@@ -139,6 +139,8 @@ class Judge:
         if not self._worker.alive:
             self._worker.restart()
             self._worker.ready(self._features, self._matrix)
+        if self._abandoned:  # while its worker was being replaced, where nobody could kill it
+            raise Lost("nobody waits for it any more")
         room = LARGEST_FILE
 
         def beside(location: str) -> bytes:
