@@ -91,6 +91,7 @@ lock: ## re-create requirements/*.txt from pyproject.toml (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv, or make lock UV=/path/to/uv" >&2; exit 1; }
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
 	$(COMPILE) pyproject.toml --extra extract --constraint requirements/runtime.txt --output-file requirements/extract.txt
+	$(COMPILE) pyproject.toml --extra dask --constraint requirements/runtime.txt --output-file requirements/dask.txt
 	$(BUILD_BACKEND) | $(COMPILE) - --output-file requirements/build.txt
 	$(BUILD_BACKEND) | $(COMPILE) pyproject.toml - --extra dev --constraint requirements/runtime.txt \
 	  --output-file requirements/dev.txt

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bisect_cache.cache.manifest import Target
+from bisect_cache.executing.threads import Threads
 from bisect_cache.files import CannotRead
 from bisect_cache.judge.choices import Resampling
 from bisect_cache.judge.judge import Judge
+from bisect_cache.judge.judges import Judges
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.measuring import Measuring
+from bisect_cache.judge.pool import Pool
 from bisect_cache.judge.sampling import Sampling
 from bisect_cache.timeline.interface import Checkpoint, ModelFiles
 from bisect_cache.worker.process import CannotStart
+from bisect_cache.worker.protocol import Hello
 
 BY_ROW = Sampling(2000, 1, 0.95, "row", 100)
 
@@ -70,6 +75,7 @@ class StandIn(Judge):
         self.asked: list[str] = []
         self.threads: set[int] = set()
         self.ended = threading.Event()
+        self.hello = Hello("0", ())
 
     def measure(self, checkpoint: Checkpoint) -> Measurement:
         self.asked.append(checkpoint.label)
@@ -103,3 +109,10 @@ class Workshop:
             raise CannotStart("no room")
         self.judges.append(StandIn(self._measure))
         return self.judges[-1]
+
+
+@contextlib.contextmanager
+def pool_of(first: Judge, another: Callable[[], Judge], workers: int) -> Iterator[Pool]:
+    """Judges side by side in threads of this process."""
+    with Threads(workers) as where, Pool(Judges(another, max(1, workers), first), where) as pool:
+        yield pool

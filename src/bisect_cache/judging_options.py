@@ -27,6 +27,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _MIB = 20
 """Bits from bytes to MiB."""
 
+EXECUTOR = click.option(
+    "--executor",
+    metavar="WHERE",
+    help="`local` (default), or a dask cluster: dask:HOST:PORT, dask:tls://HOST:PORT, dask:scheduler.json.",
+)
+
 _MODELS = (
     click.option(
         "--cache", type=click.Path(path_type=Path), metavar="DIR", help="Default: the embedded synthetic one."
@@ -91,7 +97,12 @@ _LIMITS = (
         show_default=True,
         help="MiB of address space that a process of models may take; 0 for no limit.",
     ),
-    click.option("--workers", type=click.IntRange(1, 256), help="Models judged side by side. Default: one a core."),
+    click.option(
+        "--workers",
+        type=click.IntRange(1, 256),
+        help="Models judged side by side. Default: one a core, or a thread of the cluster.",
+    ),
+    EXECUTOR,
 )
 _SEARCH = (
     click.option(
@@ -178,6 +189,7 @@ def request_of(options: Mapping[str, Any], paths: tuple[str, ...] = ()) -> Bisec
         budget=options.get("time_budget", DEFAULT_BUDGET),
         resampling=Resampling(options["resamples"], options["seed"], options["confidence"]),
         workers=options["workers"],
+        executor=options["executor"],
         limits=Limits(options["time_limit"], options["memory_limit"] << _MIB),
         **searching,
         **flags,

@@ -233,6 +233,7 @@ def test_help_is_there_for_a_stranger(command: list[str]) -> None:
     ("arguments", "not_imported"),
     [
         (["bisect"], ["pandas", "scipy", "github", "onnx", "onnxruntime", "actions_toolkit", "jinja2", "yaml"]),
+        (["bisect", "--strategy", "scan"], ["dask", "distributed", "importlib.metadata"]),
         (["check"], ["pandas", "scipy", "github", "onnxruntime", "actions_toolkit", "jinja2"]),
         (["timeline", "files:*.toml"], ["numpy", "pyarrow", "pandas", "onnx", "rich"]),
         (["--version"], ["numpy", "pyarrow", "msgspec", "rich"]),

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import pytest
 from making import cache_at, endless, save
-from measured import Measure, StandIn, Workshop, checkpoint, numbered
+from measured import Measure, StandIn, Workshop, checkpoint, numbered, pool_of
 
 from bisect_cache.cache.opened import open_cache
 from bisect_cache.judge.choices import Resampling
 from bisect_cache.judge.judge import Judge, Ports
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.measuring import Measuring
-from bisect_cache.judge.pool import WORTH_ANOTHER, Pool
+from bisect_cache.judge.pool import WORTH_ANOTHER
 from bisect_cache.timeline.interface import Checkpoint
 from bisect_cache.timeline.spec import open_timeline
+from bisect_cache.worker.confinement.protections import Protection
 from bisect_cache.worker.process import CannotStart, Limits, Worker
+from bisect_cache.worker.protocol import Hello
 
 POINTS = [checkpoint(str(number)) for number in range(24)]
 PATIENCE = 20.0
@@ -117,7 +119,7 @@ class Endable(StandIn):
 @pytest.mark.parametrize("workers", [0, 1, 2, 3, 8, 40])
 def test_measurements_come_in_the_order_they_were_asked_for(workers: int, measure: Measure) -> None:
     shop = Workshop(measure)
-    with Pool(shop.first, shop.another, workers) as pool:
+    with pool_of(shop.first, shop.another, workers) as pool:
         assert values(pool.measure(POINTS)) == list(range(24))
         assert values(pool.measure(POINTS[::-1])) == list(range(24))[::-1]
         assert values(pool.measure([])) == []
@@ -126,7 +128,7 @@ def test_measurements_come_in_the_order_they_were_asked_for(workers: int, measur
 
 def test_one_that_is_asked_for_while_others_are_on_their_way_comes_too() -> None:
     shop = Workshop(slower_at_first)
-    with Pool(shop.first, shop.another, 3) as pool:
+    with pool_of(shop.first, shop.another, 3) as pool:
         measured = pool.measure(POINTS)
         first = [next(measured).metrics["plcc"] for _ in range(3)]
         assert values(pool.measure(POINTS[20:21])) == [20]
@@ -139,7 +141,7 @@ def test_one_that_is_asked_for_while_others_are_on_their_way_comes_too() -> None
 def test_a_little_work_is_done_by_the_first_judge_on_the_callers_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bisect_cache.judge.pool.WORTH_ANOTHER", WORTH_ANOTHER)
     shop = Workshop()
-    with Pool(shop.first, shop.another, 8) as pool:
+    with pool_of(shop.first, shop.another, 8) as pool:
         assert values(pool.measure(POINTS)) == list(range(24))
     assert shop.judges == [shop.first]
     assert shop.first.threads == {threading.get_ident()}
@@ -151,14 +153,14 @@ def test_others_are_started_once_what_is_left_is_worth_it(
 ) -> None:
     monkeypatch.setattr("bisect_cache.judge.pool.WORTH_ANOTHER", worth)
     shop = Workshop(slow)  # 23 of them take a quarter of a second
-    with Pool(shop.first, shop.another, 2) as pool:
+    with pool_of(shop.first, shop.another, 2) as pool:
         assert values(pool.measure(POINTS)) == list(range(24))
         assert (len(shop.judges) > 1) == started
 
 
 def test_one_worker_is_never_given_another() -> None:
     shop = Workshop(slow)
-    with Pool(shop.first, shop.another, 1) as pool:
+    with pool_of(shop.first, shop.another, 1) as pool:
         values(pool.measure(POINTS))
     assert shop.judges == [shop.first]
     assert shop.first.threads == {threading.get_ident()}
@@ -168,7 +170,7 @@ def test_one_worker_is_never_given_another() -> None:
 def test_as_many_judges_as_wanted_work_at_once_and_no_more(workers: int) -> None:
     gate = Gate(free=1)
     shop = Workshop(gate.measure)
-    with Pool(shop.first, shop.another, workers) as pool:
+    with pool_of(shop.first, shop.another, workers) as pool:
         measured = pool.measure(POINTS)
         assert next(measured).metrics == {"plcc": 0}
         assert shop.judges == [shop.first], "none is started before it has something to do"
@@ -183,7 +185,7 @@ def test_as_many_judges_as_wanted_work_at_once_and_no_more(workers: int) -> None
 
 def test_a_judge_that_is_free_is_taken_before_another_is_started() -> None:
     shop = Workshop(slow)
-    with Pool(shop.first, shop.another, 5) as pool:
+    with pool_of(shop.first, shop.another, 5) as pool:
         values(pool.measure(POINTS[:3]))
         before = len(shop.judges)
         for point in POINTS:
@@ -194,12 +196,34 @@ def test_a_judge_that_is_free_is_taken_before_another_is_started() -> None:
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_where_no_other_can_start_those_that_are_there_do_it_all(most: int) -> None:
     shop = Workshop(slow, most)
-    with Pool(shop.first, shop.another, 6) as pool:
+    with pool_of(shop.first, shop.another, 6) as pool:
         assert values(pool.measure(POINTS)) == list(range(24))
         assert values(pool.measure(POINTS)) == list(range(24))
     assert len(shop.judges) <= most
     assert shop.attempts <= 5, "one for each judge that is wanted, and none again"
     assert len(shop.first.asked) >= 48 // most // 2
+
+
+# What is said of them
+
+
+def test_a_report_names_only_what_every_worker_that_predicted_was_kept_from() -> None:
+    shop = Workshop(slow)
+    held: tuple[Protection, ...] = ("no files", "no network", "a memory limit")
+    shop.first.hello = Hello("1", held)
+
+    def another() -> Judge:
+        judge = shop.another()
+        judge.hello = Hello("1", ("a memory limit", "no files", "a user of its own"))
+        return judge
+
+    with pool_of(shop.first, another, 2) as pool:
+        values(pool.measure(POINTS[:1]))
+        assert pool.worker(shop.first.hello) == Hello("1", held)
+        values(pool.measure(POINTS))
+        assert len(shop.judges) == 2
+        assert pool.worker(shop.first.hello) == Hello("1", ("no files", "a memory limit"))
+        assert pool.said is None, "all of it was here"
 
 
 # Enough
@@ -215,7 +239,7 @@ def test_once_there_is_enough_no_more_are_begun_and_those_begun_still_come(worke
         said.append(expected)
         return len(said) > begun
 
-    with Pool(shop.first, shop.another, workers) as pool:
+    with pool_of(shop.first, shop.another, workers) as pool:
         assert values(pool.measure(POINTS, enough)) == list(range(begun))
         assert len(said) == begun + 1, "once it says yes it is not asked again"
     assert sum(len(judge.asked) for judge in shop.judges) == begun
@@ -229,7 +253,7 @@ def test_the_seconds_that_one_is_expected_to_take_are_those_of_the_ones_before()
         said.append(expected)
         return False
 
-    with Pool(shop.first, shop.another, 2) as pool:
+    with pool_of(shop.first, shop.another, 2) as pool:
         values(pool.measure(POINTS, never))
         assert said[0] == 0
         assert all(0.01 <= expected < 0.1 for expected in said[1:])
@@ -257,7 +281,7 @@ def test_what_a_judge_raises_reaches_the_caller_in_its_turn_and_ends_all(
 
     shop = Workshop(measure)
     came: list[float] = []
-    with Pool(shop.first, shop.another, workers) as pool, pytest.raises(error, match="it broke"):
+    with pool_of(shop.first, shop.another, workers) as pool, pytest.raises(error, match="it broke"):
         came.extend(one.metrics["plcc"] for one in pool.measure(POINTS))
     assert came == list(range(at))
     assert all(judge.ended.is_set() for judge in shop.judges)
@@ -268,7 +292,7 @@ def test_what_starting_another_raises_reaches_the_caller() -> None:
         raise Broke("no such thing")
 
     gate = Gate(free=1)
-    with Pool(StandIn(gate.measure), another, 2) as pool:
+    with pool_of(StandIn(gate.measure), another, 2) as pool:
         measured = pool.measure(POINTS)
         next(measured)
         threading.Timer(0.05, gate.open).start()
@@ -281,7 +305,7 @@ def test_an_error_in_the_context_passes_through_it() -> None:
     shop = Workshop(slow)
 
     def leave_at_the_third() -> None:
-        with Pool(shop.first, shop.another, 3) as pool:
+        with pool_of(shop.first, shop.another, 3) as pool:
             for one in pool.measure(POINTS):
                 if one.metrics["plcc"] == 2:
                     raise Broke
@@ -301,7 +325,7 @@ def test_leaving_early_ends_what_is_under_way_and_begins_nothing_more(workers: i
 
     begun = 1 if workers == 1 else 1 + workers
     start = time.monotonic()
-    with Pool(judges[0], another, workers) as pool:
+    with pool_of(judges[0], another, workers) as pool:
         values(pool.measure(POINTS[:1]))
         assert next(pool.measure(POINTS)).metrics == {"plcc": 0}
         wait_until(lambda: sum(judge.started for judge in judges) == 1 + begun)
@@ -323,7 +347,7 @@ def test_leaving_workers_in_the_middle_of_models_waits_for_none_of_them(tmp_path
 
     reading = threading.Lock()
     for milliseconds in (0, 300, 500, 700):  # two workers are starting, or predicting
-        with Pool(another(), another, 2) as pool:
+        with pool_of(another(), another, 2) as pool:
             measured = pool.measure([*quick, *quick, *never_ready])
             assert [next(measured).fault for _ in range(2)] == [None, None]
             time.sleep(milliseconds / 1000)
@@ -340,7 +364,7 @@ def test_leaving_while_another_is_starting_ends_it_too() -> None:
         assert leaves.wait(PATIENCE)
         return late
 
-    with Pool(first, another, 2) as pool:
+    with pool_of(first, another, 2) as pool:
         measured = pool.measure(POINTS)
         assert [next(measured).metrics["plcc"] for _ in range(2)] == [0, 1]
         assert comes_up.wait(PATIENCE)
@@ -359,6 +383,6 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def test_a_pool_that_was_never_asked_ends_its_first_judge() -> None:
     shop = Workshop()
-    with Pool(shop.first, shop.another, 4):
+    with pool_of(shop.first, shop.another, 4):
         pass
     assert shop.first.ended.is_set()

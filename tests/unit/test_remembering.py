@@ -5,8 +5,10 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from measured import StandIn, Workshop, checkpoint, numbered
+from measured import StandIn, Workshop, checkpoint, numbered, pool_of
 
+from bisect_cache.executing.threads import Threads
+from bisect_cache.judge.judges import Judges
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.pool import Pool
 from bisect_cache.judge.remembering import Remembering
@@ -24,7 +26,7 @@ def of_contents(contents: list[str | None]) -> list[Checkpoint]:
 
 
 def remembering(points: list[Checkpoint], judge: StandIn) -> Remembering:
-    return Remembering(points, Pool(judge, Workshop().another, 1))
+    return Remembering(points, Pool(Judges(Workshop().another, 1, judge), Threads(1)))
 
 
 contents = st.lists(st.sampled_from(["a", "b", "c", None, None]), min_size=1, max_size=12)
@@ -66,7 +68,7 @@ def test_measurements_ahead_are_yielded_in_the_order_asked_for(workers: int) -> 
     shop = Workshop(numbered)
     points = of_contents([None] * 20)
     order = [7, 3, 3, 19, 0, 7, 12]
-    with Pool(shop.first, shop.another, workers) as pool:
+    with pool_of(shop.first, shop.another, workers) as pool:
         known = Remembering(points, pool)
         known.of(19)
         seen = []
@@ -124,7 +126,7 @@ def test_what_never_had_resamples_is_not_measured_again_for_them(made: Measureme
 def test_one_that_is_asked_for_while_others_are_on_their_way_is_right(workers: int) -> None:
     shop = Workshop(numbered)
     points = of_contents([None, "a", None, "a", None, None, None, None])
-    with Pool(shop.first, shop.another, workers) as pool:
+    with pool_of(shop.first, shop.another, workers) as pool:
         known = Remembering(points, pool)
         ahead = known.ahead([0, 1, 2, 3, 4, 5], never)
         assert next(ahead) == 0

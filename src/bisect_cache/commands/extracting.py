@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from bisect_cache.commands.showing import CONTEXT, progress
+from bisect_cache.judging_options import EXECUTOR
 from bisect_cache.measuring_options import DEFAULT_SECONDS, measuring_options, one_program
 from bisect_cache.printable import one_line
 
@@ -18,6 +19,7 @@ from bisect_cache.printable import one_line
 @click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
 @measuring_options
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Pairs at once; default: one for each processor.")
+@EXECUTOR
 @click.option("--threads", type=click.IntRange(1, 1024), help="Of libvmaf, for one pair; they change no value.")
 def extract(pairs: Path, folder: Path, **options: Any) -> None:
     """Measure the videos of the list PAIRS: one libvmaf JSON report for each pair in FOLDER.
@@ -33,18 +35,25 @@ def extract(pairs: Path, folder: Path, **options: Any) -> None:
 
     Only for videos that you trust: ffmpeg runs with your rights.
     """
+    from bisect_cache.executing.choosing import executing
     from bisect_cache.extraction.pairs import read_pairs
     from bisect_cache.extraction.programs import find_program
     from bisect_cache.extraction.running import Sharing
     from bisect_cache.extraction.running import extract as extract_all
 
     named = one_program(options)
+    if options["jobs"] and options["executor"] not in {None, "local"}:
+        raise click.UsageError(
+            "--jobs is of this machine; on a cluster, pairs are measured by as many as it has threads"
+        )
     listed = read_pairs(pairs)
     program = find_program(*named)
     sharing = Sharing.of(len(listed), options["jobs"], options["threads"])
     seconds = options["time_limit"] or DEFAULT_SECONDS
-    with progress("measuring pairs") as tell:
-        done = extract_all(listed, program, folder, sharing, seconds=seconds, progress=tell)
+    with executing(options["executor"], sharing.jobs) as where, progress("measuring pairs") as tell:
+        if where.elsewhere:
+            sharing = Sharing(where.at_once, options["threads"] or 1)
+        done = extract_all(listed, program, folder, sharing, where=where, seconds=seconds, progress=tell)
     for key, why in done.again.items():
         click.echo(f"note: {one_line(key)}: was measured again, because {one_line(why)}", err=True)
     for key, why in done.failed.items():

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
@@ -21,6 +21,7 @@ import msgspec
 from bisect_cache.cache.extracted import Extraction, Source, with_record
 from bisect_cache.cache.recipes.interface import BadSource, lies_in
 from bisect_cache.cache.recipes.libvmaf import LARGEST_REPORT, metric_names, parse_report
+from bisect_cache.executing.of_a_run import OfARun
 from bisect_cache.extraction.comparable import VIDEOS, stored
 from bisect_cache.extraction.ffmpeg import REPORT, FfmpegRun
 from bisect_cache.extraction.finished import why_again
@@ -65,13 +66,14 @@ class Done:
     """Why a report that was there was made again."""
 
 
-@dataclass
-class Running:
-    """The programs that run now, so that all of them can be ended at once."""
+class Running(OfARun):
+    """The programs that run now in one process, so that all of them can be ended at once."""
 
-    _processes: set[subprocess.Popen[bytes]] = field(default_factory=set)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _stopped: bool = False
+    def __init__(self, *, run: str | None = None) -> None:
+        super().__init__(run)
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
 
     def start(self, start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
         """Start one more. Raises ``PairFailed`` where none shall run any more."""

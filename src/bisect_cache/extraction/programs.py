@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import functools
 import hashlib
 import os
 import re
@@ -14,7 +16,7 @@ from typing import Literal
 
 from bisect_cache.cache.extracted import Build
 from bisect_cache.errors import OfStrangers
-from bisect_cache.files import open_file
+from bisect_cache.files import CannotRead, open_file
 
 Kind = Literal["ffmpeg", "vmaf"]
 
@@ -62,6 +64,26 @@ def find_program(ffmpeg: str | None, vmaf: str | None) -> Program:
             f"RECORD); install it again, or name a program with --ffmpeg or --vmaf"
         )
     return program
+
+
+@functools.lru_cache(maxsize=8)
+def the_same_here(program: Program) -> Program:
+    """``program``, found by another process, as it lies here: at its path, or else in ``imageio-ffmpeg``'s wheel.
+
+    Raises ``NoProgram`` where neither is the same file.
+    """
+    places = [program.path]
+    with contextlib.suppress(NoProgram):
+        places.append(_frozen()[0])
+    for path in places:
+        with contextlib.suppress(CannotRead):
+            seen = look(path)
+            if digest(path) == program.build.sha256:
+                return Program(path, program.build, seen)
+    raise NoProgram(
+        f"{program.path}: is not here as the same file, with the sha256 {program.build.sha256[:12]}…, and "
+        f"imageio-ffmpeg holds no such one; put it there, or install the same bisect-cache[extract] everywhere"
+    )
 
 
 def child_environment() -> dict[str, str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import platform
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from concurrent.futures import as_completed, wait
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bisect_cache.executing.interface import Executing, TaskLost
+from bisect_cache.executing.threads import Threads, cores
 from bisect_cache.extraction.extracting import Done, Means, Place, Running, extract_pair
 from bisect_cache.extraction.pairs import Pair, PairFailed
-from bisect_cache.extraction.programs import Program
+from bisect_cache.extraction.programs import NoProgram, Program, the_same_here
 from bisect_cache.files import CannotWrite
 from bisect_cache.staging import staged_folder
 
@@ -45,7 +47,7 @@ class Sharing:
 
         Pairs side by side take less time than threads within one: decoding, measuring and starting overlap.
         """
-        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        processors = cores()
         jobs = jobs or max(1, min(pairs, processors // (threads or 1)))
         return cls(jobs, threads or max(1, processors // jobs))
 
@@ -56,19 +58,23 @@ def extract(
     reports: Path,
     sharing: Sharing,
     *,
+    where: Executing | None = None,
     seconds: float = 3600.0,
     progress: Progress = lambda _done, _total: None,
 ) -> Extracted:
     """Have a report of each pair in the folder ``reports``; those that are there and are right are kept.
 
-    Raises ``CannotWrite`` where there can be no such folder.
+    Pairs are measured ``where`` tasks run: without it here, as many at once as ``sharing`` says. Elsewhere the videos
+    and the folder of reports must lie under the same paths. Raises ``CannotWrite`` where there can be no such folder,
+    ``NoProgram`` where another process has not this program, and ``NoExecutor``.
     """
+    if where is None:
+        with Threads(sharing.jobs) as here:
+            return extract(pairs, program, reports, sharing, where=here, seconds=seconds, progress=progress)
     try:
         reports.mkdir(parents=True, exist_ok=True)
         with staged_folder(reports / _STAGE) as stage:
-            outcomes = _all(
-                pairs, Means(program, sharing.threads, seconds), Place(reports, stage), sharing.jobs, progress
-            )
+            outcomes = _all(pairs, Means(program, sharing.threads, seconds), Place(reports, stage), where, progress)
     except OSError as error:
         raise CannotWrite(
             f"{reports}: cannot be written ({error.strerror or error}); name a folder that you may write to"
@@ -83,21 +89,38 @@ def extract(
 
 
 def _all(
-    pairs: Sequence[Pair], means: Means, place: Place, jobs: int, progress: Progress
+    pairs: Sequence[Pair], means: Means, place: Place, where: Executing, progress: Progress
 ) -> dict[str, Done | PairFailed]:
     outcomes: dict[str, Done | PairFailed] = {}
-    running = Running()
+    task, running = extract_pair, Running()
     progress(0, len(pairs))
-    executor = ThreadPoolExecutor(jobs, "pair")
+    if where.elsewhere:
+        task, place = _extract_elsewhere, Place(place.reports.absolute(), place.stage.absolute())
+        pairs = [replace(pair, folder=pair.folder.absolute()) for pair in pairs]
+    shared = where.share(running)
+    tasks = {where.executor.submit(task, pair, means, place, shared): pair for pair in pairs}
     try:
-        tasks = {executor.submit(extract_pair, pair, means, place, running): pair for pair in pairs}
-        for task in as_completed(tasks):
+        for done in as_completed(tasks):
             try:
-                outcomes[tasks[task].key] = task.result()
+                outcomes[tasks[done].key] = done.result()
             except PairFailed as failed:
-                outcomes[tasks[task].key] = failed
+                outcomes[tasks[done].key] = failed
+            except TaskLost as lost:
+                outcomes[tasks[done].key] = PairFailed(str(lost))
             progress(len(outcomes), len(pairs))
     finally:
-        running.stop()
-        executor.shutdown(cancel_futures=True)
+        for one in tasks:
+            one.cancel()
+        where.tell(running.run, "stop")
+        wait(tasks)
     return outcomes
+
+
+def _extract_elsewhere(pair: Pair, means: Means, place: Place, running: Running) -> Done:
+    """A task of another process; its errors say where. Raises ``PairFailed``, ``NoProgram``."""
+    try:
+        return extract_pair(pair, replace(means, program=the_same_here(means.program)), place, running)
+    except (PairFailed, NoProgram) as error:
+        raise type(error)(
+            f"{error} (on {platform.node()}, where files must lie under the same paths as here)"
+        ) from error

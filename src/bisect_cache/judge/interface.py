@@ -21,6 +21,13 @@ class Measures(Protocol):
     ) -> Iterator[Measurement]:
         """A measurement for each of ``checkpoints``, in their order, until there was ``enough``."""
 
+    @property
+    def said(self) -> str | None:
+        """Where they were made, for a report; None where that was here alone."""
+
+    def worker(self, first: Hello) -> Hello:
+        """What all workers, the ``first`` among them, were kept from."""
+
 
 class Scoring(Protocol):
     """Gives predictions."""

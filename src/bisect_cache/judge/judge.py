@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from bisect_cache.cache.opened import Cache
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.executing.threads import cores
 from bisect_cache.files import LARGEST_FILE, CannotRead, sha256_of
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.measuring import Measuring
@@ -164,11 +164,6 @@ def weights_of(checkpoint: Checkpoint, reading: threading.Lock) -> Callable[[str
         return data
 
     return beside
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _fault(scores: Scores) -> str | None:

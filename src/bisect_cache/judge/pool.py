@@ -1,20 +1,18 @@
-"""Several judges side by side, where there is enough to judge: measurements come in the order they were asked for."""
+"""Models measured side by side, where there is enough to measure; what comes is in the order of what was asked for."""
 
 from __future__ import annotations
 
-import contextlib
-import queue
-import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, wait
 from typing import Self
 
-from bisect_cache.judge.judge import Judge
+from bisect_cache.executing.interface import Executing
+from bisect_cache.judge.judges import Judges, Measured, measured_by
 from bisect_cache.judge.measurement import Measurement
+from bisect_cache.judge.taking_along import TooLarge, taken_along
 from bisect_cache.timeline.interface import Checkpoint
-from bisect_cache.worker.process import CannotStart
+from bisect_cache.worker.protocol import Hello
 
 WORTH_ANOTHER = 0.8
 """Seconds of work that a further worker process takes over at least; starting one costs about a third of that."""
@@ -23,38 +21,42 @@ _A_MOMENT = 0.1
 
 
 class Pool:
-    """Judges that share one cache: the first is there, others are started when it is worth it, ``workers`` at most.
+    """One judge of ``judges`` measures until more are worth it; from then on tasks do, where ``where`` runs them.
 
-    ``another`` starts one more. Ended as a whole: a worker belongs to the thread that started it, and Linux ends it
-    together with that thread.
+    Ended as a whole, with its judges, and before ``where`` is.
     """
 
-    def __init__(self, first: Judge, another: Callable[[], Judge], workers: int) -> None:
-        self.first = first
-        self._another = another
-        self._workers = workers
-        self._judges = [first]
-        self._idle: queue.SimpleQueue[Judge] = queue.SimpleQueue()
-        self._idle.put(first)
-        self._counting, self._started = threading.Lock(), 1
-        self._threads: ThreadPoolExecutor | None = None
-        self._under_way: set[Future[Measurement]] = set()
-        self._ended = threading.Event()
+    def __init__(self, judges: Judges, where: Executing, at_once: int | None = None) -> None:
+        self._judges, self._where = judges, where
+        self._at_once = at_once or where.at_once
+        self._shared: Judges | None = None
+        self._under_way: set[Future[Measured]] = set()
+        self._workers: dict[Hello, None] = {}
         self._measured, self._seconds = 0, 0.0
+        self._sent = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        while under_way := tuple(self._under_way):
-            for judge in tuple(self._judges):
-                judge.abandon()  # nobody waits any more for what it works on
-            wait(under_way, _A_MOMENT)  # one that was just starting, or came up again, is abandoned next time
-        if self._threads:
-            self._threads.shutdown()
-        for judge in self._judges:
-            judge.end()
+        left = tuple(self._under_way)
+        for future in left:
+            future.cancel()
+        while left:
+            self._where.tell(self._judges.run, "abandon")  # nobody waits any more for what they work on
+            left = tuple(wait(left, _A_MOMENT).not_done)  # one that was just starting, or came up again, comes next
+        self._judges.end()
+
+    @property
+    def said(self) -> str | None:
+        """Where models were measured, for a report; None where that was here alone."""
+        if not self._where.elsewhere:
+            return None
+        return f"{self._where.said}: {self._sent} of {self._measured} measurements were made there"
+
+    def worker(self, first: Hello) -> Hello:
+        """What all workers that predicted, the ``first`` among them, were kept from: as the one kept from least."""
+        return kept_from_least(first, self._workers)
 
     def measure(
         self, checkpoints: Sequence[Checkpoint], enough: Callable[[float], bool] = lambda _expected: False
@@ -63,20 +65,20 @@ class Pool:
 
         ``enough`` is asked before each is begun (with several judges, before it is put in line: two for each), with
         the seconds that one is expected to take; once it says yes no more are begun, and those begun still come.
-        Raises ``CannotStart``.
+        Raises ``CannotStart``, ``NoExecutor`` and ``TaskLost``.
         """
-        waiting: deque[Future[Measurement]] = deque()
+        waiting: deque[Future[Measured]] = deque()
         for place, checkpoint in enumerate(checkpoints):
             if enough(self._expected):
                 break
-            if self._threads is None and not self._worth_it(len(checkpoints) - place):
-                yield self._with(self.first, checkpoint)
+            if self._shared is None and not self._worth_it(len(checkpoints) - place):
+                yield self._counted(self._judges.measured(checkpoint))
                 continue
             waiting.append(self._begun(checkpoint))
-            if len(waiting) >= 2 * self._workers:
-                yield waiting.popleft().result()
+            if len(waiting) >= 2 * self._at_once:
+                yield self._counted(waiting.popleft().result())
         while waiting:
-            yield waiting.popleft().result()
+            yield self._counted(waiting.popleft().result())
 
     @property
     def _expected(self) -> float:
@@ -84,44 +86,32 @@ class Pool:
         return self._seconds / self._measured if self._measured else 0.0
 
     def _worth_it(self, left: int) -> bool:
-        return self._workers > 1 and left > 1 and left * self._expected > WORTH_ANOTHER
+        several = self._at_once > 1 or self._where.elsewhere
+        return several and left > 1 and left * self._expected > WORTH_ANOTHER
 
-    def _begun(self, checkpoint: Checkpoint) -> Future[Measurement]:
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="judge")
-        future = self._threads.submit(self._with_any, checkpoint)
+    def _begun(self, checkpoint: Checkpoint) -> Future[Measured]:
+        if self._shared is None:
+            self._shared = self._where.share(self._judges)
+        try:
+            given = taken_along(checkpoint) if self._where.elsewhere else checkpoint
+        except TooLarge:
+            future = Future[Measured]()
+            future.set_result(self._judges.measured(checkpoint))
+            return future
+        self._sent += 1
+        future = self._where.executor.submit(measured_by, self._shared, given)
         self._under_way.add(future)
         future.add_done_callback(self._under_way.discard)
         return future
 
-    def _with_any(self, checkpoint: Checkpoint) -> Measurement:
-        judge = self._free()
-        try:
-            if self._ended.is_set():
-                raise CancelledError  # measuring would start a judge's worker again, for nobody
-            return self._with(judge, checkpoint)
-        finally:
-            self._idle.put(judge)
+    def _counted(self, measured: Measured) -> Measurement:
+        self._measured += 1
+        self._seconds += measured.seconds
+        self._workers[measured.worker] = None
+        return measured.measurement
 
-    def _free(self) -> Judge:
-        """A judge that has nothing to do; a new one while there are fewer than wanted."""
-        with contextlib.suppress(queue.Empty):
-            return self._idle.get_nowait()
-        with self._counting:
-            start, self._started = self._started < self._workers, self._started + 1
-        if start and not self._ended.is_set():
-            try:
-                judge = self._another()
-            except CannotStart:
-                return self._idle.get()  # no room for another: those that are there do it all
-            self._judges.append(judge)
-            return judge
-        return self._idle.get()
 
-    def _with(self, judge: Judge, checkpoint: Checkpoint) -> Measurement:
-        start = time.perf_counter()
-        measurement = judge.measure(checkpoint)
-        with self._counting:
-            self._measured += 1
-            self._seconds += time.perf_counter() - start
-        return measurement
+def kept_from_least(first: Hello, others: Collection[Hello]) -> Hello:
+    """What ``first`` said, without what not all of the ``others`` were kept from."""
+    held = (one for one in first.held if all(one in other.held for other in others))
+    return Hello(first.onnxruntime, tuple(held))

@@ -8,8 +8,8 @@ from bisect_cache import __version__
 from bisect_cache.report.structs import WorkerFacts
 
 
-def environment(onnxruntime: str | None = None) -> dict[str, str]:
-    """By name; ``onnxruntime`` is the worker's, where models were judged."""
+def environment(onnxruntime: str | None = None, executor: str | None = None) -> dict[str, str]:
+    """By name; ``onnxruntime`` is the worker's, where models were judged, ``executor`` says where else they were."""
     import numpy as np
     import pyarrow as pa
 
@@ -20,7 +20,8 @@ def environment(onnxruntime: str | None = None) -> dict[str, str]:
         "pyarrow": pa.__version__,
         "machine": f"{platform.system()} {platform.machine()}",
     }
-    return versions | ({"onnxruntime": onnxruntime} if onnxruntime else {})
+    told = {"onnxruntime": onnxruntime, "executor": executor}
+    return versions | {name: value for name, value in told.items() if value}
 
 
 def worker_words(worker: WorkerFacts) -> str:

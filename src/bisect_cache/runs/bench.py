@@ -6,11 +6,11 @@ import glob
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from bisect_cache.cache.manifest import read_manifest
 from bisect_cache.cache.standing import standing_still
+from bisect_cache.executing.choosing import executing
 from bisect_cache.runs.request import BisectRequest, shown
 from bisect_cache.timeline.feeding_file import BadFeeding, Declares, FeedingFile, read_feeding
 from bisect_cache.timeline.interface import BadTimeline, Checkpoint, Timeline
@@ -37,18 +37,22 @@ class Bench:
     judge: Scoring
     """One that is always there."""
     pool: Measures
-    """That one, and others where it is worth it."""
+    """That one, and others where it is worth it: on this machine, or on a cluster."""
 
 
 @contextmanager
 def at_work(request: BisectRequest) -> Iterator[Bench]:
     """Everything ready, and every process ended afterwards.
 
-    Raises ``BisectCacheError``: no cache, no timeline, no worker, a metric that the target does not allow; at the end,
-    a cache that was replaced meanwhile.
+    Raises ``BisectCacheError``: no cache, no timeline, no worker, no cluster, a metric that the target does not allow;
+    at the end, a cache that was replaced meanwhile.
     """
     # The worker imports ONNX Runtime while this process imports pyarrow and reads the cache.
-    with Worker(request.limits) as worker, standing_still(request.folder):
+    with (
+        executing(request.executor, request.workers) as where,
+        Worker(request.limits) as worker,
+        standing_still(request.folder),
+    ):
         read_manifest(request.folder)  # what is no cache is said before anything else
         feeding = _feeding(request)
         timeline = feeding.applied(_timeline(request))
@@ -56,41 +60,26 @@ def at_work(request: BisectRequest) -> Iterator[Bench]:
         timeline = replace(timeline, notes=(*timeline.notes, *fed))
         from bisect_cache.cache.large import LargeCache
         from bisect_cache.cache.opened import open_cache
-        from bisect_cache.judge.judge import Judge, Ports, cores
-        from bisect_cache.judge.measuring import Measuring
+        from bisect_cache.judge.alike import Alike, Choices
+        from bisect_cache.judge.judge import Ports
+        from bisect_cache.judge.judges import Judges
         from bisect_cache.judge.pool import Pool
 
         cache = open_cache(request.folder)
+        gated = tuple(threshold.metric for threshold in request.thresholds)
         ports = Ports(request.input, request.output)
-        gated = [threshold.metric for threshold in request.thresholds]
+        choices = Choices(gated, request.predicts, request.resampling, ports, request.limits, request.metrics)
         if isinstance(cache, LargeCache):
-            from bisect_cache.judge.streamed.judge import StreamedJudge
-            from bisect_cache.judge.streamed.measuring import StreamedMeasuring
-            from bisect_cache.judge.streamed.rounds import Rounds
+            from bisect_cache.judge.streamed.bench import rounds
 
-            streamed = StreamedMeasuring(
-                cache, gated=gated, predicts=request.predicts, resampling=request.resampling, only=request.metrics
-            )
-            with Rounds(StreamedJudge(worker, cache.columns, ports, request.limits), cache, streamed) as rounds:
-                yield Bench(timeline, feeding.given_to, fed, cache, streamed, rounds, rounds)
+            with rounds(cache, choices, worker, where, request.workers) as (streamed, measuring):
+                yield Bench(timeline, feeding.given_to, fed, cache, measuring, streamed, streamed)
             return
-        measuring = Measuring(
-            cache.target,
-            cache.target_is,
-            cache.contents,
-            gated=gated,
-            predicts=request.predicts,
-            resampling=request.resampling,
-            only=request.metrics,
-        )
-        reading = Lock()
-        judge = Judge(worker, cache, measuring, ports, reading)
-
-        def another() -> Judge:
-            return Judge(Worker(request.limits), cache, measuring, ports, reading)
-
-        with Pool(judge, another, request.workers or cores()) as pool:
-            yield Bench(timeline, feeding.given_to, fed, cache, measuring, judge, pool)
+        alike = Alike(cache, choices)
+        judge = alike.with_worker(worker)
+        judges = Judges(alike, request.workers or where.at_once, judge)
+        with Pool(judges, where, request.workers) as pool:
+            yield Bench(timeline, feeding.given_to, fed, cache, alike.measuring, judge, pool)
 
 
 def _timeline(request: BisectRequest) -> Timeline:

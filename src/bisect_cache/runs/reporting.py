@@ -40,7 +40,9 @@ class Bisected:
     measuring: Measured
     looked: Looked
     worker: Hello
-    """What the worker said of itself."""
+    """What the workers said of themselves."""
+    where: str | None = None
+    """Where models were measured, if not on this machine alone."""
     groups: tuple[GroupsFacts, ...] = ()
     explanation: Explanation | None = None
     notes: tuple[str, ...] = ()
@@ -75,7 +77,7 @@ def bisect_report(done: Bisected) -> BisectReport:
         worker=_worker(done.worker),
         explanation=done.explanation,
         reproduce=request.command,
-        environment=environment(done.worker.onnxruntime),
+        environment=environment(done.worker.onnxruntime, done.where),
     )
 
 

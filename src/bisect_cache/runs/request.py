@@ -99,7 +99,9 @@ class BisectRequest:
     by_content: bool = False
     """Whether to compare models content by content."""
     workers: int | None = None
-    """Processes that judge side by side; None: one for each core."""
+    """Models judged side by side; None: one for each core, or thread of the cluster."""
+    executor: str | None = None
+    """Where they are judged: None for this machine, or a cluster as ``dask:HOST:PORT``."""
     limits: Limits = field(default_factory=Limits)
 
     @property

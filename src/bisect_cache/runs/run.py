@@ -34,7 +34,8 @@ def run_bisect(request: BisectRequest, looking: Looking = lambda _label, _before
         from bisect_cache.runs.reporting import Bisected, bisect_report
 
         looked = look(bench.timeline, bench.pool, request, bench.measuring.sampling, looking, bench.declared)
-        done = Bisected(request, bench.cache, bench.timeline, bench.measuring, looked, bench.judge.hello)
+        worker = bench.pool.worker(bench.judge.hello)
+        done = Bisected(request, bench.cache, bench.timeline, bench.measuring, looked, worker, bench.pool.said)
         if request.by_content:
             from bisect_cache.runs.grouping import groups
 

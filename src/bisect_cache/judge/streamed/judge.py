@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +13,14 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.executing.threads import cores
 from bisect_cache.files import CannotRead
-from bisect_cache.judge.judge import CannotScore, Ports, Scores, cores, read_model, told, weights_of
+from bisect_cache.judge.judge import CannotScore, Ports, Scores, read_model, told, weights_of
 from bisect_cache.timeline.interface import Checkpoint
-from bisect_cache.worker.process import Limits, Lost, Worker
+from bisect_cache.worker.process import CannotStart, Limits, Lost, Worker
 from bisect_cache.worker.protocol import Features, Predictions, Untestable
+
+_Batch = tuple[Features, memoryview]
 
 
 @dataclass
@@ -35,35 +40,51 @@ class Asked:
     """Whether a worker died of it before."""
 
 
+@dataclass(frozen=True)
+class RowChoices:
+    """How batches are predicted."""
+
+    columns: tuple[str, ...]
+    """Names of the features."""
+    ports: Ports
+    limits: Limits
+
+
 class StreamedJudge:
     """Has scores of one batch at a time, by one worker that it replaces when a model brings it down."""
 
-    def __init__(self, worker: Worker, columns: tuple[str, ...], ports: Ports, limits: Limits) -> None:
-        """Wait for ``worker``, which is fed features called ``columns``. Raises ``CannotStart``."""
-        self._worker, self._columns, self._ports, self._limits = worker, columns, ports, limits
+    def __init__(self, worker: Worker, choices: RowChoices, threads: int | None = None) -> None:
+        """Wait for ``worker``; it feeds a model in ``threads`` threads, one a core. Raises ``CannotStart``."""
+        self._worker, self._choices = worker, choices
         self._reading = threading.Lock()
-        self._threads = cores()
-        self._batch = Features(1, columns, self._threads, part=True), np.zeros((1, len(columns)), np.float32).data
+        self._threads = threads or cores()
+        self._abandoned = False
         self.hello = worker.hello()
 
     def end(self) -> None:
         """End the worker."""
         self._worker.end()
 
-    def scores(self, models: list[Asked], features: NDArray[np.float32]) -> list[Scores | None]:
+    def abandon(self) -> None:
+        """Make what another thread is predicting end at once; it is lost."""
+        self._abandoned = True
+        self._worker.kill()
+
+    def scores(self, models: Sequence[Asked], features: NDArray[np.float32]) -> list[Scores | None]:
         """Scores (n,) of the batch ``features`` (n, F) by each of ``models``; None for one that has a fault.
 
         Raises ``CannotStart`` when a worker that was lost cannot be replaced.
         """
-        self._batch = Features(len(features), self._columns, self._threads, part=True), features.data
+        batch = Features(len(features), self._choices.columns, self._threads, part=True), features.data
         if self._worker.alive:
-            self._worker.give(*self._batch)
-        return [None if model.fault else self._scored(model, models) for model in models]
+            with contextlib.suppress(CannotStart):  # one that died meanwhile is replaced where it is needed
+                self._worker.give(*batch)
+        return [None if model.fault else self._scored(model, models, batch) for model in models]
 
-    def _scored(self, model: Asked, models: list[Asked]) -> Scores | None:
+    def _scored(self, model: Asked, models: Sequence[Asked], batch: _Batch) -> Scores | None:
         start = time.perf_counter()
         try:
-            return self._once_more(model, models)
+            return self._once_more(model, models, batch)
         except (Lost, BisectCacheError) as error:
             if not isinstance(error, Lost | CannotRead | CannotScore):
                 raise
@@ -72,24 +93,26 @@ class StreamedJudge:
         finally:
             model.seconds += time.perf_counter() - start
 
-    def _once_more(self, model: Asked, models: list[Asked]) -> Scores:
+    def _once_more(self, model: Asked, models: Sequence[Asked], batch: _Batch) -> Scores:
         """Once more where the worker died: a model whose fault it was not (memory that others took) is judged then."""
         try:
-            return self._once(model, models)
+            return self._once(model, models, batch)
         except Lost as lost:
-            if not lost.died or model.lost:
+            if not lost.died or model.lost or self._abandoned:
                 raise
             model.lost = True
-            return self._once(model, models)
+            return self._once(model, models, batch)
 
-    def _once(self, model: Asked, models: list[Asked]) -> Scores:
+    def _once(self, model: Asked, models: Sequence[Asked], batch: _Batch) -> Scores:
         if not self._worker.alive:
             for each in models:
                 each.kept = False
             self._worker.restart()
-            self._worker.ready(*self._batch)
+            self._worker.ready(*batch)
+        if self._abandoned:  # while its worker was being replaced, where nobody could kill it
+            raise Lost("nobody waits for it any more")
         if model.kept:
-            answer, body = self._worker.again(model.slot, self._limits.seconds - model.seconds)
+            answer, body = self._worker.again(model.slot, self._choices.limits.seconds - model.seconds)
         else:
             answer, body = self._begun(model)
         if isinstance(answer, Untestable):
@@ -100,5 +123,5 @@ class StreamedJudge:
 
     def _begun(self, model: Asked) -> tuple[Predictions | Untestable, bytearray]:
         data = read_model(model.checkpoint, self._reading)
-        asked, model.notes = told(model.checkpoint, self._ports, self._reading)
+        asked, model.notes = told(model.checkpoint, self._choices.ports, self._reading)
         return self._worker.predict(replace(asked, slot=model.slot), data, weights_of(model.checkpoint, self._reading))

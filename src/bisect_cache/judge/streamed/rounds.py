@@ -12,9 +12,11 @@ import numpy as np
 from bisect_cache.cache.large import Batch, LargeCache
 from bisect_cache.judge.judge import CannotScore, Scores
 from bisect_cache.judge.measurement import Measurement
+from bisect_cache.judge.pool import kept_from_least
 from bisect_cache.judge.streamed.adding import Rows
 from bisect_cache.judge.streamed.judge import Asked, StreamedJudge
 from bisect_cache.judge.streamed.measuring import StreamedMeasuring
+from bisect_cache.judge.streamed.places import Here, Place, There
 from bisect_cache.timeline.interface import Checkpoint
 from bisect_cache.worker.protocol import Hello
 
@@ -28,8 +30,12 @@ Ready = TypeVar("Ready", Batch, Rows)
 class Rounds:
     """Does for a large cache what ``Pool`` and ``Judge`` do for one that is held."""
 
-    def __init__(self, judge: StreamedJudge, cache: LargeCache, measuring: StreamedMeasuring) -> None:
+    def __init__(
+        self, judge: StreamedJudge, cache: LargeCache, measuring: StreamedMeasuring, there: There | None = None
+    ) -> None:
+        """Batches are predicted by ``judge``, or ``there``."""
         self._judge, self._cache, self._measuring = judge, cache, measuring
+        self._here, self._there = Here(judge), there
         self._measured, self._seconds = 0, 0.0
 
     def __enter__(self) -> Self:
@@ -42,6 +48,15 @@ class Rounds:
     def hello(self) -> Hello:
         """What the worker said of itself."""
         return self._judge.hello
+
+    @property
+    def said(self) -> str | None:
+        """Where batches were predicted, for a report; None where that was here alone."""
+        return self._there.said if self._there else None
+
+    def worker(self, first: Hello) -> Hello:
+        """What all workers that predicted, the ``first`` among them, were kept from: as the one kept from least."""
+        return kept_from_least(first, self._there.workers if self._there else ())
 
     def measure(
         self, checkpoints: Sequence[Checkpoint], enough: Callable[[float], bool] = lambda _expected: False
@@ -100,22 +115,21 @@ class Rounds:
         self, models: list[Asked], ready: Callable[[Batch], Ready], done: Callable[[Ready, list[Scores | None]], None]
     ) -> None:
         """All rows through ``models``: the next batch is read, and the last one added up, while one is predicted."""
-        batches = self._cache.batches()
-
-        def following() -> Ready | None:
-            batch = next(batches, None)
-            return None if batch is None else ready(batch)
-
+        batches = map(ready, self._cache.batches())
+        place: Place = self._there or self._here
         with ThreadPoolExecutor(1, "reading") as reading, ThreadPoolExecutor(1, "adding") as adding:
-            coming = reading.submit(following)
             last: Future[None] | None = None
-            while (rows := coming.result()) is not None:
-                coming = reading.submit(following)
-                scores = self._judge.scores(models, rows.features)
+            for rows, scores in place.predicted(models, _ahead(batches, reading)):
                 if last:
                     last.result()
-                if all(model.fault for model in models):
-                    return
                 last = adding.submit(done, rows, scores)
             if last:
                 last.result()
+
+
+def _ahead(batches: Iterator[Ready], reading: ThreadPoolExecutor) -> Iterator[Ready]:
+    """The same, each worked out while the one before is in use."""
+    coming = reading.submit(next, batches, None)
+    while (batch := coming.result()) is not None:
+        coming = reading.submit(next, batches, None)
+        yield batch

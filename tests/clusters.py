@@ -1,0 +1,114 @@
+"""A dask cluster of separate processes on this machine, for tests. As a program, it is one.
+
+    python tests/clusters.py WORKERS THREADS
+
+prints the scheduler's address, and ends with its standard input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster that runs."""
+
+    address: str
+    """Such as ``tcp://127.0.0.1:34567``."""
+    client: Client
+    """The test's own."""
+
+    @property
+    def executor(self) -> str:
+        """What ``--executor`` takes."""
+        return f"dask:{self.address}"
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes of its workers."""
+        return [psutil.Process(pid) for pid in self.client.run(os.getpid).values()]
+
+    def children(self) -> list[psutil.Process]:
+        """What these have started: workers that run models, ffmpeg."""
+        found = []
+        for worker in self.workers():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found += [one for one in worker.children() if "multiprocessing" not in " ".join(one.cmdline())]
+        return found
+
+    def kill_one_that_works(self) -> list[psutil.Process]:
+        """Kill a worker's process once it has started something; what that was."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            for child in self.children():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    worker = child.parent()
+                    if worker is not None:
+                        started = worker.children()
+                        worker.kill()
+                        return started
+            time.sleep(0.01)
+        raise AssertionError("no worker has started anything")
+
+    def is_at_rest(self) -> bool:
+        """Whether soon there is no process left that a worker has started."""
+        until = time.monotonic() + PATIENCE
+        while self.children() and time.monotonic() < until:
+            time.sleep(0.02)
+        return not self.children()
+
+
+@contextlib.contextmanager
+def cluster(workers: int = 2, threads: int = 2) -> Iterator[Cluster]:
+    """Start one; where dask is not installed, tests that need it are skipped, and fail in CI."""
+    try:
+        from distributed import Client
+    except ImportError:
+        reason = "distributed is not installed: make test"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    command = [sys.executable, __file__, str(workers), str(threads)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdin
+        assert process.stdout
+        try:
+            address = process.stdout.readline().decode().strip()
+            with Client(address, set_as_default=False, timeout=PATIENCE) as client:
+                client.wait_for_workers(workers, timeout=PATIENCE) if workers else None
+                yield Cluster(address, client)
+        finally:
+            process.stdin.close()
+            process.wait(PATIENCE)
+
+
+def _main(workers: int, threads: int) -> None:
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        processes=True, n_workers=workers, threads_per_worker=threads, dashboard_address=":0", silence_logs=50
+    ) as started:
+        sys.stdout.write(f"{started.scheduler_address}\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    sys.path.remove(str(Path(__file__).parent))
+    _main(*(int(word) for word in sys.argv[1:]))
