@@ -28,7 +28,7 @@ import imageio_ffmpeg
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.extraction import CORES, frames, make_pairs
+from benchmarks.extraction import CORES, make_pairs
 
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 _CLUSTER = """
@@ -102,7 +102,8 @@ def compare(place: Path, sides: dict[str, str], arguments: argparse.Namespace) -
             told.append(results(place))
             shutil.rmtree(place / "reports", ignore_errors=True)
             extracting[side].append(ours(place, "extract", "pairs.csv", "reports", "--executor", executor))
-            told[-1] += [frames(place / "reports" / f"{name}.json") for name in names]
+            reports = [place / "reports" / f"{name}.json" for name in names]
+            told[-1] += [json.loads(report.read_text(encoding="utf-8"))["frames"] for report in reports]
     each_task = [tasks(place, executor) for executor in sides.values() if executor != "local"]
     alike = all(one == told[0] for one in told[1:])
     print(f"{CORES} processors; {rows:,} rows x {models} models; {pairs} pairs of 132 frames at 1280x720; ", end="")

@@ -62,7 +62,8 @@ def largest_difference(ours: Command, report: Path, theirs: Command) -> float:
     found = {Path(step["origin"]["file"]).name: step["metrics"] for step in json.loads(report.read_bytes())["steps"]}
     expected = json.loads(run(theirs))
     assert found.keys() == expected.keys()
-    return max(abs(found[name][key] - expected[name][key]) for name in found for key in ("plcc", "srocc"))
+    apart = (abs(found[name][key] - expected[name][key]) for name in found for key in ("plcc", "srocc"))
+    return float(max(apart))
 
 
 def take_turns(runs: int, *commands: Command) -> list[Cost]:

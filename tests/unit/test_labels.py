@@ -15,8 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent
-from bisect_cache.cache.recipes.labelled_table import LabelledTable, listed
-from bisect_cache.cache.recipes.labels import content_column, key_column, numbers, open_table, target_column, texts
+from bisect_cache.cache.recipes.labels import (
+    LabelledTable,
+    content_column,
+    key_column,
+    listed,
+    numbers,
+    open_table,
+    target_column,
+    texts,
+)
 
 
 def table_of(*columns: str) -> LabelledTable:

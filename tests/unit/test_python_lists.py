@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bisect_cache.cache.recipes.formats.python_lists import NoList, lists_in
+from bisect_cache.cache.recipes.python_lists import NoList, lists_in
 
 NETFLIX = """# a list as Netflix/vmaf lays them out
 dataset_name = 'NFLX'

@@ -11,8 +11,7 @@ from typing import Literal
 
 from bisect_cache.cache.extracted import How, Stored
 from bisect_cache.cache.recipes.interface import BadSource
-from bisect_cache.cache.recipes.labelled_table import LabelledTable, listed, repeated
-from bisect_cache.cache.recipes.labels import key_column, open_table, texts
+from bisect_cache.cache.recipes.labels import LabelledTable, key_column, listed, open_table, repeated, texts
 from bisect_cache.errors import OfStrangers
 from bisect_cache.extraction.comparable import VIDEOS
 

@@ -18,7 +18,7 @@ from bisect_cache.cache.manifest import FEATURES_NAME, KEY_COLUMN, Manifest, Rep
 from bisect_cache.cache.parquet.columns import Strings, canonical_columns
 from bisect_cache.cache.parquet.features import read_features
 from bisect_cache.cache.recipes.interface import BadSource, Surroundings
-from bisect_cache.cache.recipes.labelled_table import listed
+from bisect_cache.cache.recipes.labels import listed
 from bisect_cache.cache.recipes.libvmaf import (
     LARGEST_REPORT,
     features_of,

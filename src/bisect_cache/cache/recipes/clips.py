@@ -13,8 +13,16 @@ from numpy.typing import NDArray
 
 from bisect_cache.cache.manifest import KEY_COLUMN, Reports, Table
 from bisect_cache.cache.recipes.interface import BadSource
-from bisect_cache.cache.recipes.labelled_table import LabelledTable, listed, repeated
-from bisect_cache.cache.recipes.labels import content_column, key_column, numbers, target_column, texts
+from bisect_cache.cache.recipes.labels import (
+    LabelledTable,
+    content_column,
+    key_column,
+    listed,
+    numbers,
+    repeated,
+    target_column,
+    texts,
+)
 
 CONTENT_COLUMN = "content"
 """What the content is called in a cache where no column of the labels holds it."""

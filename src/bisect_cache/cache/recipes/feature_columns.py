@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from bisect_cache.cache.manifest import DEFAULT_FEATURES
 from bisect_cache.cache.recipes.interface import BadSource
-from bisect_cache.cache.recipes.labelled_table import LabelledTable, listed
+from bisect_cache.cache.recipes.labels import LabelledTable, listed
 from bisect_cache.cache.recipes.libvmaf import spelling_in
 from bisect_cache.cache.recipes.rows import check_features
 

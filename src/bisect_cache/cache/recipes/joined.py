@@ -11,8 +11,7 @@ from bisect_cache.cache.manifest import Table
 from bisect_cache.cache.recipes.clips import Clips, read_clips, without_gaps
 from bisect_cache.cache.recipes.feature_columns import feature_columns
 from bisect_cache.cache.recipes.interface import BadSource, Made, Surroundings
-from bisect_cache.cache.recipes.labelled_table import LabelledTable, listed, repeated
-from bisect_cache.cache.recipes.labels import key_column, numbers, open_table, texts
+from bisect_cache.cache.recipes.labels import LabelledTable, key_column, listed, numbers, open_table, repeated, texts
 from bisect_cache.cache.recipes.rows import RowsAsRead, complete_rows
 
 

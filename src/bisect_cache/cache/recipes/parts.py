@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bisect_cache.cache.manifest import KEY_COLUMN, TARGET_COLUMN, Parts, Recipe, Reports, Table, places_of
 from bisect_cache.cache.recipes.clips import CONTENT_COLUMN
 from bisect_cache.cache.recipes.interface import BadSource, Made, Progress, Surroundings, lies_in
-from bisect_cache.cache.recipes.labelled_table import listed
+from bisect_cache.cache.recipes.labels import listed
 from bisect_cache.cache.recipes.measured_by import MeasuredBy, together
 
 

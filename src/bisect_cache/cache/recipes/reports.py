@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from bisect_cache.cache.manifest import DEFAULT_FEATURES, MANIFEST_NAME, Reports
 from bisect_cache.cache.recipes.clips import Clips, read_clips
 from bisect_cache.cache.recipes.interface import BadSource, Made, Progress, Surroundings
-from bisect_cache.cache.recipes.labelled_table import listed
-from bisect_cache.cache.recipes.labels import open_table
+from bisect_cache.cache.recipes.labels import listed, open_table
 from bisect_cache.cache.recipes.libvmaf import (
     Pooling,
     Report,

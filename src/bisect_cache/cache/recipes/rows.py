@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bisect_cache.cache.manifest import ROW_COLUMN, TARGET_COLUMN
 from bisect_cache.cache.recipes.interface import BadSource
-from bisect_cache.cache.recipes.labelled_table import listed, repeated
+from bisect_cache.cache.recipes.labels import listed, repeated
 from bisect_cache.printable import first_of
 
 _FEWEST_ROWS = 3

@@ -14,7 +14,7 @@ import msgspec
 
 from bisect_cache.cache.recipes.clips import Clips
 from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent
-from bisect_cache.cache.recipes.labelled_table import listed
+from bisect_cache.cache.recipes.labels import listed
 from bisect_cache.cache.recipes.libvmaf import LARGEST_REPORT, Report, parse_report
 from bisect_cache.files import CannotRead, read_file
 

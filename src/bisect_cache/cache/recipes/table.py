@@ -11,8 +11,17 @@ from bisect_cache.cache.recipes.clips import contents_of
 from bisect_cache.cache.recipes.feature_columns import feature_columns
 from bisect_cache.cache.recipes.interface import BadSource, Made, Surroundings
 from bisect_cache.cache.recipes.joined import make_joined
-from bisect_cache.cache.recipes.labelled_table import LabelledTable, Values, listed, repeated
-from bisect_cache.cache.recipes.labels import content_column, numbers, open_table, target_column, texts
+from bisect_cache.cache.recipes.labels import (
+    LabelledTable,
+    Values,
+    content_column,
+    listed,
+    numbers,
+    open_table,
+    repeated,
+    target_column,
+    texts,
+)
 from bisect_cache.cache.recipes.rows import RowsAsRead, complete_rows
 
 
