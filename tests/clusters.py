@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,6 +65,20 @@ class Cluster:
                         return started
             time.sleep(0.01)
         raise AssertionError("no worker has started anything")
+
+    def wait_for_other_workers(self, killed: Sequence[psutil.Process]) -> None:
+        """Wait until as many others are there as were killed."""
+        gone, until = {process.pid for process in killed}, time.monotonic() + PATIENCE
+        while len(set(self.client.run(os.getpid, on_error="ignore").values()) - gone) < len(gone):
+            assert time.monotonic() < until, "no worker came again"
+            time.sleep(0.05)
+
+    def wait_for_children(self, least: int) -> None:
+        """Wait until there are so many."""
+        until = time.monotonic() + PATIENCE
+        while len(self.children()) < least:
+            assert time.monotonic() < until, "no worker has started anything"
+            time.sleep(0.05)
 
     def is_at_rest(self) -> bool:
         """Whether soon there is no process left that a worker has started."""

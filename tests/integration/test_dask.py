@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -41,14 +42,21 @@ from bisect_cache.runs.run import run_bisect
 from bisect_cache.worker.process import Limits
 
 ROOT = Path(__file__).resolve().parents[2]
-MANY = 20
+MANY = 14
 """Models that keep a cluster busy for seconds."""
 
 
 @pytest.fixture(scope="module")
-def dask() -> Iterator[Cluster]:
-    with cluster(workers=2, threads=2) as started:
-        yield started
+def started() -> Iterator[Cluster]:
+    with cluster(workers=2, threads=2) as one:
+        yield one
+
+
+@pytest.fixture
+def dask(started: Cluster) -> Cluster:
+    """With both workers: one that a test before has killed comes again."""
+    started.client.wait_for_workers(2, timeout=PATIENCE)
+    return started
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +179,15 @@ def test_a_worker_killed_in_the_middle_of_a_full_look_changes_nothing(
     assert dask.is_at_rest(), "and with the run"
 
 
+def test_a_client_that_is_killed_leaves_nothing_behind_on_a_cluster(dask: Cluster, slow: BisectRequest) -> None:
+    arguments = ["--cache", str(slow.cache), "--timeline", *slow.timeline, "--strategy", "scan", "--resamples", "20000"]
+    words = [sys.executable, "-m", "bisect_cache", "bisect", *arguments, "--executor", dask.executor]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+        dask.wait_for_children(1)
+        client.kill()
+    assert dask.is_at_rest()
+
+
 def waits_in_vain(measured: Iterator[Measurement]) -> None:
     with pytest.raises(CancelledError):
         next(measured)
@@ -189,10 +206,7 @@ def test_leaving_in_the_middle_of_models_that_never_end_waits_for_none_and_ends_
         assert next(measured).fault is None
         waiting = threading.Thread(target=waits_in_vain, args=(measured,))
         waiting.start()
-        until = time.monotonic() + PATIENCE
-        while len(dask.children()) < 2 and time.monotonic() < until:
-            time.sleep(0.05)
-        assert len(dask.children()) >= 2
+        dask.wait_for_children(2)
         left = time.monotonic()
     assert time.monotonic() - left < PATIENCE
     waiting.join(PATIENCE)
@@ -426,9 +440,11 @@ def test_what_is_shared_outlives_the_worker_that_held_it(dask: Cluster) -> None:
     with on_dask(dask.address) as where:
         shared = where.share(list(range(1000)))
         assert where.executor.submit(sum, shared).result(PATIENCE) == 499_500
-        for worker in dask.workers():
+        killed = dask.workers()
+        for worker in killed:
             worker.kill()
         assert where.executor.submit(len, shared).result(PATIENCE) == 1000
+        dask.wait_for_other_workers(killed)
 
 
 def test_a_scheduler_that_is_lost_ends_the_run_and_says_so() -> None:
