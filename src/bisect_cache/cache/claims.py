@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,8 @@ _MOST_NAMED = 20
 class Committed:
     """The committed table as far as it could be read."""
 
-    path: Path
+    files: Mapping[str, Path]
+    """Where it is read from, by names relative to the cache's folder: one file, or the parts of a folder."""
     columns: Mapping[str, Column]
     fingerprint: str
 
@@ -46,11 +47,21 @@ class Committed:
         """How many rows it has."""
         return len(next(iter(self.columns.values())))
 
+    def records(self) -> dict[str, FileRecord]:
+        """What a manifest would say of its files."""
+        return {name: FileRecord(path.stat().st_size, sha256_of_file(path)) for name, path in self.files.items()}
+
+
+def in_words(files: Collection[str]) -> str:
+    """How a table is stored that is read from these files."""
+    if FEATURES_NAME in files:
+        return "one file"
+    return f"a folder of {len(files)} part{'s' if len(files) != 1 else ''}"
+
 
 def claims_on_data(committed: Committed, made: Made, manifest: Manifest) -> Iterator[Finding]:
     """What the manifest says against what is there; only asked where file and regeneration agree."""
     models = {name: FileRecord(len(model), sha256_of(model)) for name, model in made.models.items()}
-    recorded = {name: record for name, record in manifest.files.items() if name != FEATURES_NAME}
     wrong = [
         what
         for what, said, found in (
@@ -62,7 +73,7 @@ def claims_on_data(committed: Committed, made: Made, manifest: Manifest) -> Iter
                 made.features,
             ),
             (f"content {_name(manifest.content)} instead of {_name(made.content)}", manifest.content, made.content),
-            ("other models, sizes or sha256 than the recipe makes", recorded, models),
+            ("other models, sizes or sha256 than the recipe makes", manifest.models_files, models),
         )
         if said != found
     ]
@@ -75,9 +86,8 @@ def _manifest_finding(detail: str) -> Finding:
 
 
 def claims_on_bytes(committed: Committed, manifest: Manifest | None) -> Iterator[Finding]:
-    """What the manifest records of a file that is known to be as it was written."""
-    recorded = manifest.files[FEATURES_NAME] if manifest else None
-    if recorded and recorded != FileRecord(committed.path.stat().st_size, sha256_of_file(committed.path)):
+    """What the manifest records of files that are known to be as they were written."""
+    if manifest and manifest.features_files != committed.records():
         yield _manifest_finding(f"The manifest records another size or sha256 of {FEATURES_NAME} than the file has.")
 
 
@@ -98,16 +108,18 @@ def without_regeneration(committed: Committed, manifest: Manifest) -> Iterator[F
             f"The manifest says {manifest.rows} rows of {_some(sorted(expected))}; the file has {committed.rows} "
             f"of {_some(sorted(committed.columns))}."
         )
-    if manifest.files[FEATURES_NAME].sha256 == sha256_of_file(committed.path):
+    recorded, found = manifest.features_files, committed.records()
+    if {name: one.sha256 for name, one in recorded.items()} == {name: one.sha256 for name, one in found.items()}:
         yield from claims_on_bytes(committed, manifest)
         return
+    size, said = (sum(one.size for one in records.values()) for records in (found, recorded))
+    otherwise = f"; {in_words(found)} instead of {in_words(recorded)}" if set(found) != set(recorded) else ""
     yield Finding(
         FEATURES_NAME,
         "writer",
         "notice",
-        f"Same content, other bytes than the manifest records ({committed.path.stat().st_size} bytes, recorded "
-        f"{manifest.files[FEATURES_NAME].size}): the file was written again by another writer. The data is what it "
-        f"was.",
+        f"Same content, other bytes than the manifest records ({size} bytes, recorded {said}{otherwise}): the file was "
+        f"written again by another writer. The data is what it was.",
     )
 
 

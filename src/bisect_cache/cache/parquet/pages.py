@@ -38,6 +38,11 @@ _READ_AT_ONCE = (1 << 8, 1 << 12, 1 << 16, 1 << 20)
 """Bytes, one after the other, in which a header is looked for; they are longer where they hold statistics of text."""
 
 
+def room_for(values: int) -> int:
+    """Bytes that ``values`` values may take once they are unpacked, however many parts they come in."""
+    return _ROOM + _WIDTH_OF_TEXT * values
+
+
 @dataclass(frozen=True)
 class _Page:
     unpacked: int
@@ -62,7 +67,7 @@ def refuse_bombs(stream: BinaryIO, footer: Footer, columns: Collection[str] | No
     texts: dict[str, list[list[_Page]]] = {}
     for chunk in chosen:
         found = []
-        for page in _pages(stream, chunk):
+        for page in _pages(stream, chunk, size):
             found.append(page)
             unpacked, pages = unpacked + page.unpacked, pages + 1
             if unpacked > allowed:
@@ -101,8 +106,8 @@ def _stays_as_it_is(path: str, chunks: list[list[_Page]]) -> bool:
     return False
 
 
-def _pages(stream: BinaryIO, chunk: Chunk) -> Iterator[_Page]:
-    """What the pages of a column say of themselves."""
+def _pages(stream: BinaryIO, chunk: Chunk, size: int) -> Iterator[_Page]:
+    """What the pages of a column say of themselves, in a file of ``size`` bytes."""
     at, end = chunk.begins, chunk.begins + chunk.packed
     if at < 0:
         raise Malformed("a column begins before the file")
@@ -113,6 +118,8 @@ def _pages(stream: BinaryIO, chunk: Chunk) -> Iterator[_Page]:
         if header is None:
             return  # the library comes no further either
         length, packed, page = header
+        if at + length + packed > size:  # the library makes room for a page before it reads it
+            raise Malformed("a page is longer than the file")
         yield page
         at += length + packed
 

@@ -8,12 +8,12 @@ import numpy as np
 from msgspec.structs import replace
 
 from bisect_cache.cache.manifest import Table
+from bisect_cache.cache.parquet.parts import sha256_of_parts
 from bisect_cache.cache.recipes.clips import Clips, read_clips, without_gaps
 from bisect_cache.cache.recipes.feature_columns import feature_columns
 from bisect_cache.cache.recipes.interface import BadSource, Made, Surroundings
 from bisect_cache.cache.recipes.labels import LabelledTable, key_column, listed, numbers, open_table, repeated, texts
 from bisect_cache.cache.recipes.rows import RowsAsRead, complete_rows
-from bisect_cache.files import sha256_of_file
 
 
 def make_joined(recipe: Table, surroundings: Surroundings, labels_at: str) -> Made:
@@ -53,7 +53,7 @@ def make_joined(recipe: Table, surroundings: Surroundings, labels_at: str) -> Ma
         features=tuple(features),
         content=clips.content,
         notes=(*notes, *complete.notes),
-        source_sha256={recipe.table: sha256_of_file(table.path), labels_at: sha256_of_file(labels.path)},
+        source_sha256={recipe.table: sha256_of_parts(table.path), labels_at: sha256_of_parts(labels.path)},
         recipe=replace(
             recipe,
             target=clips.target,

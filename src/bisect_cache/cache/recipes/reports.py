@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bisect_cache.cache.extracted import Build
 from bisect_cache.cache.manifest import DEFAULT_FEATURES, MANIFEST_NAME, Reports
+from bisect_cache.cache.parquet.parts import sha256_of_parts
 from bisect_cache.cache.recipes.clips import Clips, read_clips
 from bisect_cache.cache.recipes.interface import BadSource, Made, Progress, Surroundings
 from bisect_cache.cache.recipes.labels import listed, open_table
@@ -32,7 +33,6 @@ from bisect_cache.cache.recipes.libvmaf import (
 )
 from bisect_cache.cache.recipes.rows import RowsAsRead, check_features, complete_rows
 from bisect_cache.cache.recipes.stored import Pairs, open_store
-from bisect_cache.files import sha256_of_file
 
 
 def make_reports(recipe: Reports, surroundings: Surroundings) -> Made:
@@ -74,7 +74,7 @@ def make_reports(recipe: Reports, surroundings: Surroundings) -> Made:
         features=tuple(measured.features),
         content=clips.content,
         notes=(*_notes_on_pairs(pairs), *_notes_on_mixtures(measured), *complete.notes),
-        source_sha256={recipe.labels: sha256_of_file(labels.path)},
+        source_sha256={recipe.labels: sha256_of_parts(labels.path)},
         build=next(iter(measured.builds)) if len(measured.builds) == 1 else None,
         recipe=replace(recipe, target=clips.target, content=clips.content_column),
     )

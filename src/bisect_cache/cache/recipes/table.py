@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from bisect_cache.cache.manifest import Table
+from bisect_cache.cache.parquet.parts import sha256_of_parts
 from bisect_cache.cache.recipes.clips import contents_of
 from bisect_cache.cache.recipes.feature_columns import feature_columns
 from bisect_cache.cache.recipes.interface import BadSource, Made, Surroundings
@@ -23,7 +24,6 @@ from bisect_cache.cache.recipes.labels import (
     texts,
 )
 from bisect_cache.cache.recipes.rows import RowsAsRead, complete_rows
-from bisect_cache.files import sha256_of_file
 
 
 def make_table(recipe: Table, surroundings: Surroundings) -> Made:
@@ -54,7 +54,7 @@ def make_table(recipe: Table, surroundings: Surroundings) -> Made:
         features=tuple(features),
         content=content,
         notes=complete.notes,
-        source_sha256={recipe.table: sha256_of_file(table.path)},
+        source_sha256={recipe.table: sha256_of_parts(table.path)},
         recipe=replace(recipe, target=target, content=content, features=tuple(features) if recipe.features else ()),
     )
 
