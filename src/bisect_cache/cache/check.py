@@ -16,7 +16,7 @@ from bisect_cache.cache.claims import (
     Committed,
     claims_on_bytes,
     claims_on_data,
-    in_words,
+    stored_otherwise,
     without_regeneration,
 )
 from bisect_cache.cache.drift import CheckOutcome, Finding, compare_columns, outcome_of
@@ -30,6 +30,7 @@ from bisect_cache.cache.manifest import (
     Recipe,
     Synthetic,
     Table,
+    is_of_features,
     places_of,
     read_manifest,
 )
@@ -248,8 +249,8 @@ def _writer_drift(committed: Committed, made: Made, manifest: Manifest | None, *
     if untouched and not strict and {writer_of(one) for one in here.values()} == {writer_here()}:
         return
     written = _written(made, manifest)
-    if set(written) != set(here):
-        yield _same_content(f"{in_words(here)} instead of {in_words(written)}")
+    if otherwise := stored_otherwise(here, written):
+        yield _same_content(otherwise)
         return
     differ = [name for name, path in committed.files.items() if written[name] != path.read_bytes()]
     if not differ:
@@ -311,7 +312,7 @@ def _of_features(folder: Path) -> set[str]:
     try:
         parts = parts_of(path)
     except CannotRead:  # is said already of the features as a whole
-        return {FEATURES_NAME}
+        return {FEATURES_NAME, *filter(is_of_features, _data_and_models(folder))}
     within = {one for part in parts for one in (part.path, *part.path.parents) if one.is_relative_to(path)}
     return {one.relative_to(folder).as_posix() for one in within}
 

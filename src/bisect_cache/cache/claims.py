@@ -52,11 +52,17 @@ class Committed:
         return {name: FileRecord(path.stat().st_size, sha256_of_file(path)) for name, path in self.files.items()}
 
 
-def in_words(files: Collection[str]) -> str:
-    """How a table is stored that is read from these files."""
-    if FEATURES_NAME in files:
-        return "one file"
-    return f"a folder of {len(files)} part{'s' if len(files) != 1 else ''}"
+def stored_otherwise(found: Collection[str], expected: Collection[str]) -> str:
+    """How the files of a table differ from those that it should have, by their names; empty where they do not."""
+    if set(found) == set(expected):
+        return ""
+    if len(found) == len(expected) and FEATURES_NAME not in {*found, *expected}:
+        return f"a part called {_name(min(set(found) - set(expected)))}"
+    return f"{_in_words(found)} instead of {_in_words(expected)}"
+
+
+def _in_words(files: Collection[str]) -> str:
+    return "one file" if FEATURES_NAME in files else f"a folder of {len(files)} part{'s' if len(files) != 1 else ''}"
 
 
 def claims_on_data(committed: Committed, made: Made, manifest: Manifest) -> Iterator[Finding]:
@@ -113,13 +119,13 @@ def without_regeneration(committed: Committed, manifest: Manifest) -> Iterator[F
         yield from claims_on_bytes(committed, manifest)
         return
     size, said = (sum(one.size for one in records.values()) for records in (found, recorded))
-    otherwise = f"; {in_words(found)} instead of {in_words(recorded)}" if set(found) != set(recorded) else ""
+    otherwise = stored_otherwise(found, recorded)
     yield Finding(
         FEATURES_NAME,
         "writer",
         "notice",
-        f"Same content, other bytes than the manifest records ({size} bytes, recorded {said}{otherwise}): the file was "
-        f"written again by another writer. The data is what it was.",
+        f"Same content, other bytes than the manifest records ({size} bytes, recorded {said}"
+        f"{otherwise and f'; {otherwise}'}): the file was written again by another writer. The data is what it was.",
     )
 
 

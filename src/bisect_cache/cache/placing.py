@@ -88,7 +88,7 @@ def _refuse_parts_of_others(folder: Path, ours: set[str]) -> None:
     others = sorted(path.name for path in features.iterdir() if f"{FEATURES_NAME}/{path.name}" not in ours)
     if others:
         raise CannotGenerate(
-            f"{features}: holds what no `generate` wrote ({printable(others[0])} is one of {len(others)}), and "
+            f"{features}: holds what no `generate` wrote (such as {printable(others[0])}), and "
             f"a new cache would replace it; nothing was written: move this folder away (--part-rows writes a new one) "
             f"or choose another folder"
         )
@@ -133,16 +133,16 @@ def _take_place_of(stage: Path, folder: Path) -> None:
         _replace_file_by_file(stage, folder, ours)
         return
     try:  # the stage is the old folder now; what came into it meanwhile is not lost
-        if _has_folders_of_others(stage):
-            _exchange(stage, folder)
-            _replace_file_by_file(stage, folder, ours)
-            return
+        must_stay = _has_folders_of_others(stage)
         for name in _others(stage, ours):
-            if not is_there(folder / name):
+            if not must_stay and not is_there(folder / name):
                 _carry_over(stage / name, folder / name)
     except OSError:
         _exchange(stage, folder)
         raise
+    if must_stay:
+        _exchange(stage, folder)
+        _replace_file_by_file(stage, folder, ours)
 
 
 @contextlib.contextmanager
