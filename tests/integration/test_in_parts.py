@@ -132,6 +132,7 @@ def test_what_is_said_of_models_does_not_depend_on_how_the_rows_are_stored(
 ) -> None:
     cache = noisy_cache_at(tmp_path / "c", rows=96, contents=12)
     models = timeline_at(tmp_path / "m", [weaker(0), weaker(0.1), b"no model", weaker(2), weaker(2.1)])
+    monkeypatch.setattr(opened, "_SMALL", 0)
     monkeypatch.setattr(opened.open_cache, "__defaults__", (held,))
     assert isinstance(opened.open_cache(cache), LargeCache) == (held is STREAMED)
     whole = judged(cache, models)

@@ -175,7 +175,7 @@ def test_any_split_reads_as_what_was_split(tmp_path_factory, pieces: list[pa.Tab
     assert fingerprint(canonical_columns(read)) == known
     found = survey(folder, 100, 1000)
     batches = {name: list(read_batches(folder, [name], 2)) for name in TABLE.column_names}
-    assert max(batch.num_rows for batch in batches["row"]) <= 2
+    assert [batch.num_rows for batch in batches["row"]] == [2, 2, 2]
     streamed = fingerprint_of_pieces(
         found.schema, found.rows, lambda name: (canonical_columns(batch)[name] for batch in batches[name])
     )
@@ -188,6 +188,18 @@ def test_a_split_reads_as_the_library_reads_its_parts(tmp_path: Path) -> None:
     assert canonical_columns(read).keys() == canonical_columns(slow).keys()
     assert fingerprint(canonical_columns(read)) == fingerprint(canonical_columns(slow))
     assert read.column("content").to_pylist() == TABLE.column("content").to_pylist()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 4, 5, 6, 7, 100])
+def test_pieces_are_of_the_same_size_whatever_they_are_stored_in(tmp_path: Path, rows: int) -> None:
+    sizes = [rows] * (6 // rows) + [6 % rows] * bool(6 % rows)
+    written(tmp_path / "one", {"0.parquet": TABLE})
+    written(tmp_path / "groups", {"0.parquet": TABLE}, row_group_size=4)
+    written(tmp_path / "parts", {"0.parquet": TABLE.slice(0, 1), "1.parquet": TABLE.slice(1)}, row_group_size=3)
+    for name in ("one", "groups", "parts"):
+        batches = list(read_batches(tmp_path / name, ["row", "content"], rows))
+        assert [batch.num_rows for batch in batches] == sizes, name
+        assert pa.concat_tables(batches).column("content").to_pylist() == TABLE.column("content").to_pylist()
 
 
 def test_text_of_deltas_and_of_dictionaries_is_joined(tmp_path: Path) -> None:
@@ -207,7 +219,7 @@ def test_names_of_folders_are_read_as_columns_of_text(tmp_path: Path) -> None:
     assert read["content"].texts() == [None, None, "a b", "a b", "c", "c"]  # type: ignore[union-attr]
     assert survey(tmp_path, 100, 100).schema[-1] == ("content", "string")
     batches = list(read_batches(tmp_path, ["content", "row"], 100))
-    assert [batch.column_names for batch in batches] == [["content", "row"]] * 3
+    assert [batch.column_names for batch in batches] == [["content", "row"]]
     assert [value for batch in batches for value in batch.column("content").to_pylist()] == read["content"].texts()  # type: ignore[union-attr]
 
 

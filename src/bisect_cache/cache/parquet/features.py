@@ -86,8 +86,6 @@ def read_features(path: Path) -> pa.Table:
 
     Raises ``BadFeatures`` when it is not there, is no parquet that can be read to its end, or is too large.
     """
-    import pyarrow as pa
-
     counting, size = _Counting(path, MOST_ROWS, MOST_CELLS), 0
     tables: list[pa.Table] = []
     for part in _parts_of(path):
@@ -102,6 +100,12 @@ def read_features(path: Path) -> pa.Table:
                     f"for what they hold; make the cache again with `bisect-cache generate`"
                 )
             tables.append(_with_columns(part, table))
+    return _joined(path, tables)
+
+
+def _joined(path: Path, tables: Sequence[pa.Table]) -> pa.Table:
+    import pyarrow as pa
+
     try:
         return _below_each_other(tables)
     except pa.ArrowException as error:
@@ -192,10 +196,28 @@ class _Counting:
 
 
 def read_batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
-    """Some columns of the parquet at ``path``, ``rows`` rows at a time at most, in their order.
+    """Some columns of the parquet at ``path``, ``rows`` rows at a time, in their order; at the end what is left.
 
-    Raises ``BadFeatures`` as ``read_features`` does.
+    How many there are in a piece does not depend on the parts and row groups that they are stored in: what is added up
+    by pieces would. Raises ``BadFeatures`` as ``read_features`` does.
     """
+    waiting: list[pa.Table] = []
+    count = 0
+    for table in _pieces(path, columns, rows):
+        rest = table
+        while count + rest.num_rows >= rows:
+            taken = rows - count
+            yield _joined(path, [*waiting, rest.slice(0, taken)])
+            rest, waiting, count = rest.slice(taken), [], 0
+        if rest.num_rows:
+            waiting.append(rest)
+            count += rest.num_rows
+    if waiting:
+        yield _joined(path, waiting)
+
+
+def _pieces(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
+    """As the parts and the library give them, none of more than ``rows`` rows."""
     import pyarrow as pa
 
     for part in _parts_of(path):
