@@ -265,6 +265,18 @@ def test_parts_called_or_cut_otherwise_are_writer_drift(tmp_path: Path) -> None:
     assert "other bytes: one file instead of a folder of 3 parts" in checked.findings[0].detail
 
 
+def test_parts_that_are_gone_are_named(tmp_path: Path) -> None:
+    cache = table_cache_at(tmp_path / "c", part_rows=5)
+    for number in (1, 3):
+        (cache / "features.parquet" / f"part-0000{number}.parquet").unlink()
+    for source, kind in ((tmp_path / "table.csv", "rows"), (None, "values")):
+        findings = check(cache, source=source).findings
+        (rows,) = (finding for finding in findings if finding.kind == kind)
+        assert (
+            "The manifest lists features.parquet/part-00001.parquet and 1 more, and that is not there." in rows.detail
+        )
+
+
 def test_a_tampered_record_of_a_part_is_drift(tmp_path: Path) -> None:
     cache = cache_at(tmp_path / "c", part_rows=100)
     manifest = msgspec.json.decode((cache / "bisect-cache.json").read_bytes())

@@ -16,6 +16,7 @@ from bisect_cache.cache.claims import (
     Committed,
     claims_on_bytes,
     claims_on_data,
+    lacking,
     stored_otherwise,
     without_regeneration,
 )
@@ -218,7 +219,8 @@ def _against_regenerated(
     regenerated = canonical_columns(as_table(made.columns))
     expected = fingerprint(regenerated)
     if committed.fingerprint != expected:
-        yield from compare_columns(committed.columns, regenerated, _which_side_moved(committed, expected, manifest))
+        why = lacking(committed, manifest) + _which_side_moved(committed, expected, manifest)
+        yield from compare_columns(committed.columns, regenerated, why)
         return
     if manifest:
         yield from claims_on_data(committed, made, manifest)

@@ -65,6 +65,15 @@ def _in_words(files: Collection[str]) -> str:
     return "one file" if FEATURES_NAME in files else f"a folder of {len(files)} part{'s' if len(files) != 1 else ''}"
 
 
+def lacking(committed: Committed, manifest: Manifest | None) -> str:
+    """A sentence on parts that the manifest lists and that are not there, with a blank behind it; else empty."""
+    gone = sorted(set(manifest.features_files) - set(committed.files)) if manifest else []
+    if not gone or FEATURES_NAME in {*gone, *committed.files}:
+        return ""
+    more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+    return f"The manifest lists {gone[0]}{more}, and that is not there. "
+
+
 def claims_on_data(committed: Committed, made: Made, manifest: Manifest) -> Iterator[Finding]:
     """What the manifest says against what is there; only asked where file and regeneration agree."""
     models = {name: FileRecord(len(model), sha256_of(model)) for name, model in made.models.items()}
@@ -105,7 +114,8 @@ def without_regeneration(committed: Committed, manifest: Manifest) -> Iterator[F
             "values",
             "error",
             f"The data is not what the manifest describes: fingerprint {committed.fingerprint} instead of "
-            f"{manifest.fingerprint}, {committed.rows} rows instead of {manifest.rows}. {RESTORE}",
+            f"{manifest.fingerprint}, {committed.rows} rows instead of {manifest.rows}. "
+            f"{lacking(committed, manifest)}{RESTORE}",
         )
         return
     expected = {*manifest.features, manifest.target.name, ROW_COLUMN, *_texts_of(manifest)}
