@@ -169,13 +169,13 @@ def save(made: onnx.ModelProto | bytes, path: Path) -> Path:
     return path
 
 
-def cache_at(folder: Path, **parameters: Any) -> Path:
+def cache_at(folder: Path, *, part_rows: int | None = None, **parameters: Any) -> Path:
     """A synthetic cache in ``folder``."""
-    generate(folder, Synthetic(**parameters))
+    generate(folder, Synthetic(**parameters), part_rows=part_rows)
     return folder
 
 
-def table_cache_at(folder: Path, rows: int = 24, **parameters: Any) -> Path:
+def table_cache_at(folder: Path, rows: int = 24, part_rows: int | None = None, **parameters: Any) -> Path:
     """A real cache from a CSV that lies beside it: 6 features, mos their mean, 4 contents."""
     values = np.random.default_rng(7).uniform(0.2, 0.9, (rows, 6)).round(6)
     lines = [",".join([*SIX, "mos", "content"])]
@@ -183,7 +183,7 @@ def table_cache_at(folder: Path, rows: int = 24, **parameters: Any) -> Path:
         lines.append(",".join([*map(str, row), str(row.mean().round(6)), f"clip{number % 4}"]))
     folder.parent.mkdir(parents=True, exist_ok=True)
     (folder.parent / "table.csv").write_text("\n".join(lines) + "\n")
-    generate(folder, Table(table="../table.csv", **parameters))
+    generate(folder, Table(table="../table.csv", **parameters), part_rows=part_rows)
     return folder
 
 

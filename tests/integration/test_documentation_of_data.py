@@ -68,6 +68,15 @@ def test_the_description_of_two_laboratories_makes_one_cache(tmp_path: Path) -> 
     assert table["mos"] == [1, 2, 3, 4, 5, 4, 3, 2]
 
 
+def test_a_cache_in_parts_is_made_as_the_page_shows(tmp_path: Path) -> None:
+    page = (DOCS / "real-caches.md").read_text(encoding="utf-8")
+    shown = block(page, "in parts: checked by the tests", "console")
+    lines = [line[2:] for line in shown.splitlines() if line.startswith("$ ")]
+    assert printed(lines, tmp_path) == shown
+    parts = sorted(path.name for path in (tmp_path / "cache" / "features.parquet").iterdir())
+    assert parts == ["part-00000.parquet", "part-00001.parquet", "part-00002.parquet"]
+
+
 def test_the_page_lists_the_datasets_that_ship_with_their_rows_and_the_commit() -> None:
     page = (DOCS / "datasets.md").read_text(encoding="utf-8")
     listed = dict(re.findall(r"^\| `([a-z0-9-]+)` \| ([0-9,]+)", page, re.MULTILINE))

@@ -27,6 +27,7 @@ from bisect_cache.staging import staged_file, staged_folder
 OLD = {"rows": 8, "models": 1}
 NEW = {"rows": 9, "models": 1}
 ARGUMENTS = ("--rows", "9", "--models", "1")
+IN_PARTS = {"part_rows": 4}
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -49,16 +50,16 @@ def template(tmp_path: Path) -> Path:
     return template
 
 
-def whole_after(template: Path) -> dict[str, bytes]:
+def whole_after(template: Path, new: dict[str, int] = NEW) -> dict[str, bytes]:
     """The folder as it is after a `generate` that nothing brings down."""
     place = template.with_name("undisturbed")
     shutil.copytree(template, place)
-    cache_at(place / "c", **NEW)
+    cache_at(place / "c", **new)
     assert check(place / "c").outcome == "clean"
     return files(place)
 
 
-def survives(run: Brought, before: dict[str, bytes], after: dict[str, bytes]) -> str:
+def survives(run: Brought, before: dict[str, bytes], after: dict[str, bytes], new: dict[str, int] = NEW) -> str:
     """What is there now; the next run makes a whole cache of it in any case, and leaves nothing behind."""
     cache = run.place / "c"
     assert "Traceback" not in run.said
@@ -78,7 +79,7 @@ def survives(run: Brought, before: dict[str, bytes], after: dict[str, bytes]) ->
         state = "old" if kept == before else "new"
         if cache.exists():
             assert check(cache).outcome == "clean"
-    cache_at(cache, **NEW)
+    cache_at(cache, **new)
     assert files(run.place) == after, run.what
     assert hidden(run.place) == []
     return state
@@ -127,6 +128,108 @@ def test_a_kill_while_the_old_cache_is_put_back_is_mended_too(
     for run in again:
         with tried.case():
             survives(run, before, after)
+
+
+@pytest.mark.parametrize(("had", "gets"), [({}, IN_PARTS), (IN_PARTS, {}), (IN_PARTS, {"part_rows": 2})])
+@pytest.mark.parametrize("where", ["beside", "here"])
+def test_a_kill_while_parts_take_the_place_of_a_file_or_of_others_is_mended(
+    template: Path,
+    attack: Callable[[str], Attack],
+    thorough: bool,
+    where: str,
+    had: dict[str, int],
+    gets: dict[str, int],
+) -> None:
+    cache_at(template / "c", **OLD, **had)
+    new = {**NEW, **gets}
+    before, after = files(template), whole_after(template, new)
+    here = where == "here"
+    command = ["generate", "." if here else "c", *ARGUMENTS, *(f"--part-rows={rows}" for rows in gets.values())]
+    apart = 1 if thorough or here else 6
+    runs = at_every_step("SIGKILL", template, template.with_name("work"), command, "c" if here else ".", apart)
+    between = [run.place for run in runs if (run.place / "c" / JOURNAL).exists()]
+    again = template.with_name("work again")
+    if here:
+        shutil.copytree(between[-2], again, symlinks=True)
+    tried, states = attack("kill generate"), set()
+    for run in runs:
+        with tried.case():
+            assert run.code == -9
+            states.add(survives(run, before, after, new))
+    assert states == {"old", "new"} | ({"between"} if here else set())
+    if here:  # killed once more, while the old files are put back
+        for run in at_every_step("SIGKILL", again, template.with_name("again"), command, "c", 1 if thorough else 3):
+            with tried.case():
+                survives(run, before, after, new)
+
+
+@pytest.mark.parametrize("where", ["beside", "here"])
+@pytest.mark.parametrize("name", ["notes.txt", "part-9.parquet", ".kept", "content=bunny/part-0.parquet"])
+def test_what_others_put_among_the_parts_is_never_lost(
+    template: Path, monkeypatch: pytest.MonkeyPatch, where: str, name: str
+) -> None:
+    cache = cache_at(template / "c", **OLD, **IN_PARTS)
+    theirs = cache / "features.parquet" / name
+    theirs.parent.mkdir(exist_ok=True)
+    theirs.write_text("mine")
+    before = files(template)
+    if where == "here":
+        monkeypatch.chdir(cache)
+    for parts in ({}, IN_PARTS):
+        with pytest.raises(
+            placing.CannotGenerate, match=r"features\.parquet: holds what no `generate` wrote \(such as"
+        ):
+            cache_at(Path() if where == "here" else cache, **NEW, **parts)
+    assert files(template) == before
+
+
+@pytest.mark.parametrize("folder", [False, True])
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_what_comes_among_the_parts_in_the_last_moment_is_not_lost(
+    template: Path, monkeypatch: pytest.MonkeyPatch, exchanged: bool, folder: bool
+) -> None:
+    cache = cache_at(template / "c", **OLD, **IN_PARTS)
+    before = files(template)
+    exchange = placing._exchange
+
+    def late(stage: Path, at: Path) -> bool:
+        theirs = at / "features.parquet" / ("theirs/late.txt" if folder else "late.txt")
+        if theirs.parent.parent.is_dir() and not (stage / "features.parquet").is_dir():
+            theirs.parent.mkdir(exist_ok=True)
+            theirs.write_text("late")
+        return exchange(stage, at) if exchanged else False
+
+    monkeypatch.setattr(placing, "_exchange", late)
+    with pytest.raises(placing.CannotGenerate, match="what stood there is unchanged"):
+        cache_at(cache, **NEW)
+    late_name = "c/features.parquet/theirs/late.txt" if folder else "c/features.parquet/late.txt"
+    assert files(template) == before | {late_name: b"late"}
+    assert hidden(template) == []
+
+
+def test_features_behind_a_link_to_a_folder_are_refused(template: Path) -> None:
+    cache = cache_at(template / "c", **OLD, **IN_PARTS)
+    shutil.move(cache / "features.parquet", template / "elsewhere")
+    (cache / "features.parquet").symlink_to(template / "elsewhere")
+    before = files(template)
+    with pytest.raises(placing.CannotGenerate, match=r"features\.parquet: is a link"):
+        cache_at(cache, **NEW)
+    assert files(template) == before
+
+
+def test_a_journal_from_a_stranger_removes_no_parts_elsewhere(template: Path) -> None:
+    cache = template / "c"
+    victim = template / "theirs" / "part-00000.parquet"
+    victim.parent.mkdir()
+    victim.write_text("mine")
+    (cache / "features.parquet").unlink()
+    (cache / "features.parquet").symlink_to(victim.parent)
+    journal = cache / JOURNAL
+    journal.parent.mkdir()
+    journal.write_text(json.dumps({"old": [], "new": ["features.parquet/part-00000.parquet"]}))
+    with pytest.raises(BadJournal, match="holds links"):
+        cache_at(cache, **NEW)
+    assert victim.read_text() == "mine"
 
 
 @pytest.mark.parametrize(

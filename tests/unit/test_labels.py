@@ -241,9 +241,9 @@ def test_a_table_that_cannot_be_used_says_what_was_found_and_where(tmp_path: Pat
     assert reason in str(caught.value)
 
 
-def test_a_folder_is_no_table(tmp_path: Path) -> None:
+def test_a_folder_without_parquet_is_no_table(tmp_path: Path) -> None:
     (tmp_path / "t.csv").mkdir()
-    with pytest.raises(BadSource, match="is not a file"):
+    with pytest.raises(BadSource, match=r"a folder without any \.parquet file"):
         open_table(tmp_path / "t.csv")
 
 

@@ -8,9 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
-from bisect_cache.cache.claims import RESTORE, Committed, claims_on_bytes, claims_on_data, without_regeneration
+from bisect_cache.cache.claims import (
+    RESTORE,
+    Committed,
+    claims_on_bytes,
+    claims_on_data,
+    lacking,
+    stored_otherwise,
+    without_regeneration,
+)
 from bisect_cache.cache.drift import CheckOutcome, Finding, compare_columns, outcome_of
 from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.manifest import (
@@ -22,12 +31,14 @@ from bisect_cache.cache.manifest import (
     Recipe,
     Synthetic,
     Table,
+    is_of_features,
     places_of,
     read_manifest,
 )
 from bisect_cache.cache.models.model_drift import compare_models
 from bisect_cache.cache.parquet.columns import UnsupportedColumn, canonical_columns
-from bisect_cache.cache.parquet.features import BadFeatures, as_table, read_features, write_features
+from bisect_cache.cache.parquet.features import BadFeatures, as_table, in_parts, read_features, write_features
+from bisect_cache.cache.parquet.parts import parts_of
 from bisect_cache.cache.parquet.writer import causes, writer_here, writer_of
 from bisect_cache.cache.recipes import make
 from bisect_cache.cache.recipes.interface import Made, Progress, SourceAbsent, Surroundings
@@ -87,7 +98,7 @@ def _check(folder: Path, source: Path | None, progress: Progress, *, strict: boo
         findings.extend(without_regeneration(committed, manifest))
     if made:
         findings.extend(_models(folder, made))
-    findings.extend(_unexpected(folder, {FEATURES_NAME, *(made.models if made else ())}))
+    findings.extend(_unexpected(folder, {*_of_features(folder), *(made.models if made else ())}))
     if strict:
         findings = [_failing(finding) for finding in findings]
     return Checked(
@@ -155,11 +166,21 @@ def with_source(recipe: Recipe, source: Path | None) -> Recipe:
     if isinstance(recipe, Parts):
         return replace(recipe, folder=str(here))
     if isinstance(recipe, Table):
-        table = str(here / Path(recipe.table).name if here.is_dir() else here)
-        beside = here if here.is_dir() else here.parent
-        labels = None if recipe.labels is None else str(beside / Path(recipe.labels).name)
-        return replace(recipe, table=table, labels=labels)
+        table = here / Path(recipe.table).name if here.is_dir() and not _is_table_itself(here, recipe) else here
+        labels = None if recipe.labels is None else str(table.parent / Path(recipe.labels).name)
+        return replace(recipe, table=str(table), labels=labels)
     return replace(recipe, reports=str(here / Path(recipe.reports).name), labels=str(here / Path(recipe.labels).name))
+
+
+def _is_table_itself(folder: Path, recipe: Table) -> bool:
+    """Whether ``folder`` is a table of several parts, and not one that such a table, or a file, lies in."""
+    table = Path(recipe.table)
+    if os.path.lexists(folder / table.name) or table.suffix.lower() in {".csv", ".json", ".py"}:
+        return False
+    try:
+        return bool(parts_of(folder))
+    except CannotRead:
+        return False
 
 
 def _read(folder: Path) -> tuple[Committed | None, list[Finding]]:
@@ -168,9 +189,10 @@ def _read(folder: Path) -> tuple[Committed | None, list[Finding]]:
         return None, [Finding(FEATURES_NAME, "missing", "error", f"The file is not there. {RESTORE}")]
     try:
         columns = canonical_columns(read_features(path))
-    except (BadFeatures, UnsupportedColumn) as error:
+        files = {part.path.relative_to(folder).as_posix(): part.path for part in parts_of(path)}
+    except (BadFeatures, UnsupportedColumn, CannotRead) as error:
         return None, [Finding(FEATURES_NAME, "corrupt", "error", str(error))]
-    return Committed(path, columns, fingerprint(columns)), []
+    return Committed(files, columns, fingerprint(columns)), []
 
 
 def _older_layout() -> Finding:
@@ -189,7 +211,7 @@ def _source_changed(manifest: Manifest, made: Made | None) -> Iterator[Finding]:
             MANIFEST_NAME,
             "source",
             "notice",
-            f"{names} is not the file that the cache was made from (its sha256 differs). What that changed in the "
+            f"{names} is not what the cache was made from (its sha256 differs). What that changed in the "
             f"cache, if anything, is said by the other findings.",
         )
 
@@ -200,7 +222,8 @@ def _against_regenerated(
     regenerated = canonical_columns(as_table(made.columns))
     expected = fingerprint(regenerated)
     if committed.fingerprint != expected:
-        yield from compare_columns(committed.columns, regenerated, _which_side_moved(committed, expected, manifest))
+        why = lacking(committed, manifest) + _which_side_moved(committed, expected, manifest)
+        yield from compare_columns(committed.columns, regenerated, why)
         return
     if manifest:
         yield from claims_on_data(committed, made, manifest)
@@ -226,22 +249,40 @@ def _writer_drift(committed: Committed, made: Made, manifest: Manifest | None, *
     """
     import pyarrow.parquet as pq
 
-    here = pq.read_metadata(committed.path)
+    here = {name: pq.read_metadata(path) for name, path in committed.files.items()}
     untouched = manifest is not None and not list(claims_on_bytes(committed, manifest))
-    if untouched and not strict and writer_of(here) == writer_here():
+    if untouched and not strict and {writer_of(one) for one in here.values()} == {writer_here()}:
         return
-    written = io.BytesIO()
-    write_features(made.columns, written)
-    if written.getvalue() == committed.path.read_bytes():
+    written = _written(made, manifest)
+    if otherwise := stored_otherwise(here, written):
+        yield _same_content(otherwise)
+        return
+    differ = [name for name, path in committed.files.items() if written[name] != path.read_bytes()]
+    if not differ:
         yield from claims_on_bytes(committed, manifest)
         return
-    written.seek(0)
-    yield Finding(
+    name = differ[0]
+    what = "; ".join(causes(here[name], pq.read_metadata(io.BytesIO(written[name]))))
+    yield _same_content(what if name == FEATURES_NAME else f"{what} in {len(differ)} of {len(here)} parts")
+
+
+def _written(made: Made, manifest: Manifest | None) -> dict[str, bytes]:
+    """The files of the features as ``generate`` would write them again, by name."""
+    part_rows = None if manifest is None or manifest.part_rows is UNSET else manifest.part_rows
+    files = {}
+    for name, first, columns in in_parts(made.columns, part_rows):
+        stream = io.BytesIO()
+        write_features(columns, stream, first)
+        files[name] = stream.getvalue()
+    return files
+
+
+def _same_content(how: str) -> Finding:
+    return Finding(
         FEATURES_NAME,
         "writer",
         "notice",
-        f"Same content, other bytes: {'; '.join(causes(here, pq.read_metadata(written)))}. The data is what it was; "
-        f"regenerate when convenient.",
+        f"Same content, other bytes: {how}. The data is what it was; regenerate when convenient.",
     )
 
 
@@ -268,6 +309,17 @@ def _unexpected(folder: Path, expected: set[str]) -> Iterator[Finding]:
                 "The recipe does not make this file. Remove it, or keep models that are judged in a folder of their "
                 "own.",
             )
+
+
+def _of_features(folder: Path) -> set[str]:
+    """The features, and where they are a folder its parts with the folders that these are in."""
+    path = folder / FEATURES_NAME
+    try:
+        parts = parts_of(path)
+    except CannotRead:  # is said already of the features as a whole
+        return {FEATURES_NAME, *filter(is_of_features, _data_and_models(folder))}
+    within = {one for part in parts for one in (part.path, *part.path.parents) if one.is_relative_to(path)}
+    return {one.relative_to(folder).as_posix() for one in within}
 
 
 def _data_and_models(folder: Path) -> Iterator[str]:

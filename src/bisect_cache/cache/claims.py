@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,8 @@ _MOST_NAMED = 20
 class Committed:
     """The committed table as far as it could be read."""
 
-    path: Path
+    files: Mapping[str, Path]
+    """Where it is read from, by names relative to the cache's folder: one file, or the parts of a folder."""
     columns: Mapping[str, Column]
     fingerprint: str
 
@@ -46,11 +47,36 @@ class Committed:
         """How many rows it has."""
         return len(next(iter(self.columns.values())))
 
+    def records(self) -> dict[str, FileRecord]:
+        """What a manifest would say of its files."""
+        return {name: FileRecord(path.stat().st_size, sha256_of_file(path)) for name, path in self.files.items()}
+
+
+def stored_otherwise(found: Collection[str], expected: Collection[str]) -> str:
+    """How the files of a table differ from those that it should have, by their names; empty where they do not."""
+    if set(found) == set(expected):
+        return ""
+    if len(found) == len(expected) and FEATURES_NAME not in {*found, *expected}:
+        return f"a part called {_name(min(set(found) - set(expected)))}"
+    return f"{_in_words(found)} instead of {_in_words(expected)}"
+
+
+def _in_words(files: Collection[str]) -> str:
+    return "one file" if FEATURES_NAME in files else f"a folder of {len(files)} part{'s' if len(files) != 1 else ''}"
+
+
+def lacking(committed: Committed, manifest: Manifest | None) -> str:
+    """A sentence on parts that the manifest lists and that are not there, with a blank behind it; else empty."""
+    gone = sorted(set(manifest.features_files) - set(committed.files)) if manifest else []
+    if not gone or FEATURES_NAME in {*gone, *committed.files}:
+        return ""
+    more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+    return f"The manifest lists {gone[0]}{more}, and that is not there. "
+
 
 def claims_on_data(committed: Committed, made: Made, manifest: Manifest) -> Iterator[Finding]:
     """What the manifest says against what is there; only asked where file and regeneration agree."""
     models = {name: FileRecord(len(model), sha256_of(model)) for name, model in made.models.items()}
-    recorded = {name: record for name, record in manifest.files.items() if name != FEATURES_NAME}
     wrong = [
         what
         for what, said, found in (
@@ -62,7 +88,7 @@ def claims_on_data(committed: Committed, made: Made, manifest: Manifest) -> Iter
                 made.features,
             ),
             (f"content {_name(manifest.content)} instead of {_name(made.content)}", manifest.content, made.content),
-            ("other models, sizes or sha256 than the recipe makes", recorded, models),
+            ("other models, sizes or sha256 than the recipe makes", manifest.models_files, models),
         )
         if said != found
     ]
@@ -75,9 +101,8 @@ def _manifest_finding(detail: str) -> Finding:
 
 
 def claims_on_bytes(committed: Committed, manifest: Manifest | None) -> Iterator[Finding]:
-    """What the manifest records of a file that is known to be as it was written."""
-    recorded = manifest.files[FEATURES_NAME] if manifest else None
-    if recorded and recorded != FileRecord(committed.path.stat().st_size, sha256_of_file(committed.path)):
+    """What the manifest records of files that are known to be as they were written."""
+    if manifest and manifest.features_files != committed.records():
         yield _manifest_finding(f"The manifest records another size or sha256 of {FEATURES_NAME} than the file has.")
 
 
@@ -89,7 +114,8 @@ def without_regeneration(committed: Committed, manifest: Manifest) -> Iterator[F
             "values",
             "error",
             f"The data is not what the manifest describes: fingerprint {committed.fingerprint} instead of "
-            f"{manifest.fingerprint}, {committed.rows} rows instead of {manifest.rows}. {RESTORE}",
+            f"{manifest.fingerprint}, {committed.rows} rows instead of {manifest.rows}. "
+            f"{lacking(committed, manifest)}{RESTORE}",
         )
         return
     expected = {*manifest.features, manifest.target.name, ROW_COLUMN, *_texts_of(manifest)}
@@ -98,16 +124,18 @@ def without_regeneration(committed: Committed, manifest: Manifest) -> Iterator[F
             f"The manifest says {manifest.rows} rows of {_some(sorted(expected))}; the file has {committed.rows} "
             f"of {_some(sorted(committed.columns))}."
         )
-    if manifest.files[FEATURES_NAME].sha256 == sha256_of_file(committed.path):
+    recorded, found = manifest.features_files, committed.records()
+    if {name: one.sha256 for name, one in recorded.items()} == {name: one.sha256 for name, one in found.items()}:
         yield from claims_on_bytes(committed, manifest)
         return
+    size, said = (sum(one.size for one in records.values()) for records in (found, recorded))
+    otherwise = stored_otherwise(found, recorded)
     yield Finding(
         FEATURES_NAME,
         "writer",
         "notice",
-        f"Same content, other bytes than the manifest records ({committed.path.stat().st_size} bytes, recorded "
-        f"{manifest.files[FEATURES_NAME].size}): the file was written again by another writer. The data is what it "
-        f"was.",
+        f"Same content, other bytes than the manifest records ({size} bytes, recorded {said}"
+        f"{otherwise and f'; {otherwise}'}): the file was written again by another writer. The data is what it was.",
     )
 
 

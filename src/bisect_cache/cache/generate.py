@@ -14,7 +14,6 @@ from msgspec import UNSET
 from bisect_cache import __version__
 from bisect_cache.cache.fingerprint import fingerprint
 from bisect_cache.cache.manifest import (
-    FEATURES_NAME,
     MANIFEST_NAME,
     FileRecord,
     Manifest,
@@ -24,7 +23,8 @@ from bisect_cache.cache.manifest import (
     target_of,
 )
 from bisect_cache.cache.parquet.columns import canonical_columns
-from bisect_cache.cache.parquet.features import as_table, write_features
+from bisect_cache.cache.parquet.features import as_table, in_parts, write_features
+from bisect_cache.cache.parquet.parts import MOST_PARTS
 from bisect_cache.cache.placing import CannotGenerate, refuse_what_is_no_place, stage_beside, take_place
 from bisect_cache.cache.recipes import make
 from bisect_cache.cache.recipes.interface import Made, Progress, Surroundings
@@ -52,8 +52,11 @@ def generate(
     recipe: Recipe,
     progress: Progress = lambda _done, _total: None,
     expected: Expected = Expected(),
+    part_rows: int | None = None,
 ) -> Manifest:
     """Follow ``recipe`` and put the cache in ``folder``; its manifest is returned.
+
+    With ``part_rows`` the features are a folder of parts, each with as many rows.
 
     The cache is built beside ``folder`` and then takes its place: whatever ends this early, the old cache is as it
     was, at the latest when this is called again. What is no recipe's in the folder (a README) is kept.
@@ -68,8 +71,9 @@ def generate(
     with _said_of(folder):
         refuse_what_is_no_place(folder)
     made = make(recipe, Surroundings(folder, progress))
+    _refuse_too_many_parts(made, part_rows)
     with _said_of(folder), stage_beside(folder) as stage:
-        manifest = _write(stage, recipe, made)
+        manifest = _write(stage, recipe, made, part_rows)
         _refuse_unexpected(expected, made, manifest)
         take_place(stage, folder)
     return manifest
@@ -107,19 +111,31 @@ def _refuse_unexpected(expected: Expected, made: Made, manifest: Manifest) -> No
         )
 
 
-def _write(stage: Path, recipe: Recipe, made: Made) -> Manifest:
-    write_features(made.columns, stage / FEATURES_NAME)
+def _refuse_too_many_parts(made: Made, part_rows: int | None) -> None:
+    rows = len(next(iter(made.columns.values())))
+    if part_rows is not None and rows > part_rows * MOST_PARTS:
+        raise CannotGenerate(
+            f"--part-rows {part_rows}: {rows:,} rows would become more than the {MOST_PARTS:,} parts that are read; "
+            f"nothing was written: choose {-(-rows // MOST_PARTS):,} or more"
+        )
+
+
+def _write(stage: Path, recipe: Recipe, made: Made, part_rows: int | None) -> Manifest:
+    features = []
+    for name, first, columns in in_parts(made.columns, part_rows):
+        (stage / name).parent.mkdir(exist_ok=True)
+        write_features(columns, stage / name, first)
+        features.append(name)
     for name, model in made.models.items():
         (stage / name).parent.mkdir(exist_ok=True)
         (stage / name).write_bytes(model)
-    manifest = describe(
-        made.recipe or recipe, made, {name: _record(stage / name) for name in (FEATURES_NAME, *made.models)}
-    )
+    files = {name: _record(stage / name) for name in (*features, *made.models)}
+    manifest = describe(made.recipe or recipe, made, files, part_rows)
     (stage / MANIFEST_NAME).write_bytes(encode_manifest(manifest))
     return manifest
 
 
-def describe(recipe: Recipe, made: Made, files: dict[str, FileRecord]) -> Manifest:
+def describe(recipe: Recipe, made: Made, files: dict[str, FileRecord], part_rows: int | None = None) -> Manifest:
     """The manifest of what ``recipe`` made, with these ``files``."""
     return Manifest(
         provenance=provenance_of(recipe),
@@ -134,6 +150,7 @@ def describe(recipe: Recipe, made: Made, files: dict[str, FileRecord]) -> Manife
         files=files,
         versions=_versions(),
         build=made.measured_by.build or UNSET,
+        part_rows=part_rows or UNSET,
     )
 
 

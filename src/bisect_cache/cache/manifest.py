@@ -34,7 +34,9 @@ Direction = Literal["higher-is-better", "lower-is-better"]
 Provenance = Literal["synthetic", "real"]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Count = Annotated[int, Meta(ge=0)]
-CacheFile = Annotated[str, Meta(pattern=rf"^({re.escape(FEATURES_NAME)}|{MODELS_FOLDER}/[^/\x00]{{1,1000}}\.onnx)\Z")]
+PART_OF_FEATURES = re.compile(rf"{re.escape(FEATURES_NAME)}/part-[0-9]{{5}}\.parquet")
+CACHE_FILE = rf"{re.escape(FEATURES_NAME)}|{PART_OF_FEATURES.pattern}|{MODELS_FOLDER}/[^/\x00]{{1,1000}}\.onnx"
+CacheFile = Annotated[str, Meta(pattern=rf"^({CACHE_FILE})\Z")]
 """A file that a recipe makes, relative to the cache's folder: nothing else is ever replaced or removed."""
 
 
@@ -227,6 +229,28 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     versions: dict[str, str]
     build: Build | UnsetType = UNSET
     """The program that measured the features, where all reports name the same one."""
+    part_rows: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    """How many rows each part of the features has, where they are a folder of parts; the last may have fewer."""
+
+    @property
+    def features_files(self) -> dict[str, FileRecord]:
+        """Those that hold the rows: one, or the parts."""
+        return {name: record for name, record in self.files.items() if is_of_features(name)}
+
+    @property
+    def models_files(self) -> dict[str, FileRecord]:
+        """Those that hold a model each."""
+        return {name: record for name, record in self.files.items() if not is_of_features(name)}
+
+
+def is_of_features(name: str) -> bool:
+    """Whether a file of a cache is its features, or a part of them."""
+    return name == FEATURES_NAME or name.startswith(f"{FEATURES_NAME}/")
+
+
+def part_name(number: int) -> str:
+    """The file of a part, counted from 0, relative to the cache's folder."""
+    return f"{FEATURES_NAME}/part-{number:05}.parquet"
 
 
 def provenance_of(recipe: Recipe) -> Provenance:
@@ -288,9 +312,8 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
     columns = [*manifest.features, *others]
     if len(set(columns)) < len(columns):
         yield "a column is named twice among features, target, content and row"
-    if FEATURES_NAME not in manifest.files:
-        yield f"it does not list {FEATURES_NAME}"
-    models = len(manifest.files) - 1
+    yield from _contradictions_on_parts(manifest)
+    models = len(manifest.models_files)
     if isinstance(recipe, Synthetic) and (manifest.rows, models) != (recipe.rows, recipe.models):
         yield (
             f"{manifest.rows} rows and {models} models, but its recipe makes {recipe.rows} rows and "
@@ -304,12 +327,28 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
         yield "its recipe makes no models, but it lists some"
 
 
+def _contradictions_on_parts(manifest: Manifest) -> Iterator[str]:
+    listed = set(manifest.features_files)
+    if manifest.part_rows is UNSET:
+        if listed != {FEATURES_NAME}:
+            yield (
+                f"it lists parts of {FEATURES_NAME} but no part_rows" if listed else f"it does not list {FEATURES_NAME}"
+            )
+        return
+    parts = max(1, -(-manifest.rows // manifest.part_rows))
+    if len(listed) != parts or listed != {part_name(number) for number in range(parts)}:
+        yield (
+            f"{manifest.rows} rows in parts of {manifest.part_rows} are {parts} parts of {FEATURES_NAME}, but it lists "
+            f"{len(listed)}, or others"
+        )
+
+
 def _must_be_the_older_layout(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise BadManifest(f"{folder}: is a file; name the folder of a cache")
     if not folder.exists():
         raise BadManifest(f"{folder}: no such folder; make a cache there with `bisect-cache generate {folder}`")
-    if not (folder / FEATURES_NAME).is_file() or not (folder / MODELS_FOLDER).is_dir():
+    if not (folder / FEATURES_NAME).exists() or not (folder / MODELS_FOLDER).is_dir():
         raise BadManifest(
             f"{folder}: not a cache: there is neither a {MANIFEST_NAME} nor, as in the older layout, a "
             f"{FEATURES_NAME} beside a folder {MODELS_FOLDER}/; make one with `bisect-cache generate {folder}`"

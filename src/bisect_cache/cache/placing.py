@@ -21,12 +21,14 @@ from bisect_cache.cache.manifest import (
     MANIFEST_NAME,
     MODELS_FOLDER,
     OF_GENERATE,
+    PART_OF_FEATURES,
     UNDER_WAY,
     BadManifest,
     read_manifest,
 )
-from bisect_cache.cache.replacing import is_there, put_back, replace_files
+from bisect_cache.cache.replacing import is_folder, is_there, put_back, replace_files
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.printable import printable
 from bisect_cache.staging import alone, staged_folder
 
 
@@ -64,12 +66,32 @@ def _refuse(folder: Path) -> None:
             f"{folder / MODELS_FOLDER}: is a link, and what it leads to is no part of a cache; nothing was written: "
             f"remove it or choose another folder"
         )
+    _refuse_parts_of_others(folder, ours or set())
     for name in _others(folder, ours or set()):
         if name.endswith((".onnx", ".parquet")) or name == MANIFEST_NAME:
             raise CannotGenerate(
                 f"{folder / name}: no recipe made this file, and a new cache would replace it; nothing was written: "
                 f"move it away or choose another folder"
             )
+
+
+def _refuse_parts_of_others(folder: Path, ours: set[str]) -> None:
+    """A new cache has a file where this one has a folder, or parts of other names: nothing can stay in between."""
+    features = folder / FEATURES_NAME
+    if not features.is_dir():
+        return
+    if features.is_symlink():
+        raise CannotGenerate(
+            f"{features}: is a link, and what it leads to is no part of a cache; nothing was written: remove it or "
+            f"choose another folder"
+        )
+    others = sorted(path.name for path in features.iterdir() if f"{FEATURES_NAME}/{path.name}" not in ours)
+    if others:
+        raise CannotGenerate(
+            f"{features}: holds what no `generate` wrote (such as {printable(others[0])}), and "
+            f"a new cache would replace it; nothing was written: move this folder away (--part-rows writes a new one) "
+            f"or choose another folder"
+        )
 
 
 @contextlib.contextmanager
@@ -111,16 +133,16 @@ def _take_place_of(stage: Path, folder: Path) -> None:
         _replace_file_by_file(stage, folder, ours)
         return
     try:  # the stage is the old folder now; what came into it meanwhile is not lost
-        if _has_folders_of_others(stage):
-            _exchange(stage, folder)
-            _replace_file_by_file(stage, folder, ours)
-            return
+        must_stay = _has_folders_of_others(stage)
         for name in _others(stage, ours):
-            if not is_there(folder / name):
+            if not must_stay and not is_there(folder / name):
                 _carry_over(stage / name, folder / name)
     except OSError:
         _exchange(stage, folder)
         raise
+    if must_stay:
+        _exchange(stage, folder)
+        _replace_file_by_file(stage, folder, ours)
 
 
 @contextlib.contextmanager
@@ -135,11 +157,12 @@ def _alone_with(folder: Path) -> Iterator[None]:
 def _ours(folder: Path) -> set[str] | None:
     """What an earlier ``generate`` put into ``folder``, as POSIX paths; None where it is no cache."""
     models = {path.relative_to(folder).as_posix() for path in folder.glob(f"{MODELS_FOLDER}/*.onnx")}
+    parts = {path.relative_to(folder).as_posix() for path in folder.glob(f"{FEATURES_NAME}/*.parquet")}
     if (folder / MANIFEST_NAME).is_file():
         try:
             manifest = read_manifest(folder)
         except BadManifest:  # a new cache is its cure
-            return {MANIFEST_NAME, FEATURES_NAME, *models}
+            return {MANIFEST_NAME, FEATURES_NAME, *filter(PART_OF_FEATURES.fullmatch, parts), *models}
         return {MANIFEST_NAME, *(manifest.files if manifest else ())}
     if (folder / FEATURES_NAME).is_file() and models:
         return {FEATURES_NAME, *models}
@@ -152,8 +175,8 @@ def _in(folder: Path) -> list[Path]:
 
 
 def _others(folder: Path, ours: set[str]) -> list[str]:
-    """The files in ``folder`` and in its ``models/`` that are somebody else's, as POSIX paths."""
-    there = [*_in(folder), *(folder / MODELS_FOLDER).glob("*")]
+    """The files in ``folder`` and in its own folders that are somebody else's, as POSIX paths."""
+    there = _in_all(folder)
     names = [path.relative_to(folder).as_posix() for path in there if path.is_symlink() or not path.is_dir()]
     return sorted(name for name in names if name not in ours)
 
@@ -172,8 +195,16 @@ def _stands_in(folder: Path) -> bool:
 
 
 def _has_folders_of_others(folder: Path) -> bool:
-    there = [*_in(folder), *(folder / MODELS_FOLDER).glob("*")]
-    return any(path.is_dir() and not path.is_symlink() and path != folder / MODELS_FOLDER for path in there)
+    return any(path.is_dir() and not path.is_symlink() and path not in _own_folders(folder) for path in _in_all(folder))
+
+
+def _in_all(folder: Path) -> list[Path]:
+    return [*_in(folder), *(path for one in _own_folders(folder) for path in one.glob("*"))]
+
+
+def _own_folders(folder: Path) -> list[Path]:
+    """The folders that a cache may have in its own."""
+    return [folder / MODELS_FOLDER, folder / FEATURES_NAME]
 
 
 def _carry_over(source: Path, to: Path) -> None:
@@ -205,5 +236,5 @@ def _replace_file_by_file(stage: Path, folder: Path, ours: set[str]) -> None:
     """Where the folder itself must stay: somebody stands in it, it holds folders of others, it is a mount point."""
     others = set(_others(folder, ours))
     made = [path.relative_to(stage).as_posix() for path in stage.rglob("*") if not path.is_dir() or path.is_symlink()]
-    old = sorted(name for name in ours if is_there(folder / name))
+    old = sorted(name for name in ours if is_there(folder / name) and not is_folder(folder / name))
     replace_files(stage, folder, old, [name for name in made if name not in others])

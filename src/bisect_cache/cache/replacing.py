@@ -16,13 +16,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from bisect_cache.cache.manifest import FEATURES_NAME, JOURNAL, MANIFEST_NAME, MODELS_FOLDER
+from bisect_cache.cache.manifest import CACHE_FILE, FEATURES_NAME, JOURNAL, MANIFEST_NAME, MODELS_FOLDER
 from bisect_cache.errors import BisectCacheError
 from bisect_cache.files import CannotRead, read_file, write_whole
 
 _LARGEST_JOURNAL = 64 << 20
-_NAMES = f"{re.escape(FEATURES_NAME)}|{re.escape(MANIFEST_NAME)}|{MODELS_FOLDER}/[^/\\x00]+\\.onnx"
-_File = Annotated[str, Meta(pattern=f"^({_NAMES})$")]
+_File = Annotated[str, Meta(pattern=rf"^({CACHE_FILE}|{re.escape(MANIFEST_NAME)})\Z")]
 
 
 class BadJournal(BisectCacheError):
@@ -74,7 +73,9 @@ def put_back(folder: Path) -> None:
         known = _read(journal)
         for name in known.new:
             taken = name in known.old and not is_there(place / "old" / name)  # there is the old one still, or again
-            if not taken and not is_there(place / "new" / name):
+            # Where a file took the place of parts, or the other way round, the old ones may be there again.
+            there_again = is_folder(folder / name) or not is_folder((folder / name).parent)
+            if not taken and not there_again and not is_there(place / "new" / name):
                 (folder / name).unlink(missing_ok=True)
         for name in known.old:
             if is_there(place / "old" / name):
@@ -87,7 +88,8 @@ def _read(journal: Path) -> Journal:
     place = journal.parent
     kept = [place, *(place / part for part in ("old", f"old/{MODELS_FOLDER}")), place.parent / MODELS_FOLDER]
     try:
-        if any(path.is_symlink() for path in kept):
+        parts = [folder / FEATURES_NAME for folder in (place / "old", place.parent)]  # as files they may be links
+        if any(path.is_symlink() for path in kept) or any(path.is_symlink() and path.is_dir() for path in parts):
             raise CannotRead(f"{place} holds links, which generate does not make")
         return msgspec.json.decode(read_file(journal, largest=_LARGEST_JOURNAL), type=Journal)
     except (CannotRead, msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -102,12 +104,20 @@ def is_there(path: Path) -> bool:
     return path.exists() or path.is_symlink()
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder at ``path`` itself, not behind a link."""
+    return path.is_dir() and not path.is_symlink()
+
+
 def _into(source: Path, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
+    if is_folder(to):
+        to.rmdir()  # of the parts that were in it; others' are never removed
     source.rename(to)
 
 
 def _sweep(place: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        (place.parent / MODELS_FOLDER).rmdir()  # only where it is empty
+    for name in (MODELS_FOLDER, FEATURES_NAME):
+        with contextlib.suppress(OSError):
+            (place.parent / name).rmdir()  # only where it is empty

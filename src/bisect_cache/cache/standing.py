@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bisect_cache.cache.manifest import FEATURES_NAME, JOURNAL, MANIFEST_NAME
+from bisect_cache.cache.parquet.parts import parts_of
 from bisect_cache.errors import BisectCacheError
+from bisect_cache.files import CannotRead
 
 
 class Replaced(BisectCacheError):
@@ -32,9 +34,17 @@ def _replaced(folder: Path) -> Replaced:
     return Replaced(f"{folder}: was replaced while it was read, by a `bisect-cache generate` perhaps; run again")
 
 
-def _seen(folder: Path) -> list[tuple[int, ...] | None]:
+def _seen(folder: Path) -> list[tuple[Path, tuple[int, ...] | None]]:
     """Every ``generate`` writes these anew; a journal that comes and goes leaves both behind it."""
-    return [_told(folder / name) for name in (MANIFEST_NAME, FEATURES_NAME, JOURNAL)]
+    files = [folder / MANIFEST_NAME, folder / JOURNAL, *_features(folder / FEATURES_NAME)]
+    return [(path, _told(path)) for path in files]
+
+
+def _features(path: Path) -> list[Path]:
+    try:
+        return [part.path for part in parts_of(path)]
+    except CannotRead:
+        return [path]
 
 
 def _told(path: Path) -> tuple[int, ...] | None:

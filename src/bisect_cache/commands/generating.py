@@ -13,7 +13,9 @@ from bisect_cache.printable import one_line
 
 @click.command(context_settings=CONTEXT, short_help="Make a cache, synthetic or real.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--table", metavar="FILE", help="Recipe `table`: a labelled feature table, parquet or CSV.")
+@click.option(
+    "--table", metavar="FILE", help="Recipe `table`: a labelled feature table, parquet (or a folder of it) or CSV."
+)
 @click.option("--reports", metavar="FOLDER", help="Recipe `reports`: a folder of libvmaf JSON reports …")
 @click.option("--labels", metavar="FILE", help="… and a label file, CSV or JSON.")
 @click.option("--dataset", metavar="NAME", help="A described dataset (`bisect-cache datasets`), or a file ….toml.")
@@ -45,6 +47,12 @@ from bisect_cache.printable import one_line
 @click.option("--commit", metavar="TEXT", help="Commit or version of that source.")
 @click.option("--licence", metavar="TEXT", help="Its licence.")
 @click.option("--citation", metavar="TEXT", help="What to cite.")
+@click.option(
+    "--part-rows",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Write features.parquet as a folder of parts of N rows, where one file would be too large.",
+)
 @click.option("--rows", type=int, help="Synthetic: rows (256).")
 @click.option("--models", type=int, help="Synthetic: models (8).")
 @click.option("--features-seed", type=int, help="Synthetic: seed of features and target (20260418).")
@@ -52,7 +60,7 @@ from bisect_cache.printable import one_line
 @click.option("--target-noise", type=float, help="Synthetic: standard deviation of the target's noise (0.001).")
 @click.option("--weight-noise", type=float, help="Synthetic: standard deviation of the weights' noise (0.0001).")
 @click.option("--regress-at", type=int, metavar="K", help="Synthetic: model K (from 0) and all after it are bad.")
-def generate(folder: Path, **options: Any) -> None:
+def generate(folder: Path, part_rows: int | None, **options: Any) -> None:
     """Make a cache in DIR: synthetic by default, real with --table, --reports or --dataset.
 
     \b
@@ -72,13 +80,13 @@ def generate(folder: Path, **options: Any) -> None:
     described = options["dataset"] is not None
     recipe, expected = dataset_recipe_of(folder, options) if described else (recipe_of(folder, options), Expected())
     with progress("reading reports") as tell:
-        manifest = make_cache(folder, recipe, tell, expected)
+        manifest = make_cache(folder, recipe, tell, expected, part_rows)
     if described and expected.fingerprint is None:
         known = f"{expected.rows} rows were expected and found" if expected.rows else "nothing was compared"
         click.echo(f"note: the dataset's file knows no fingerprint of just this cache: {known}", err=True)
     for note in manifest.notes:
         click.echo(f"note: {one_line(note)}", err=True)
-    models, features = len(manifest.files) - 1, len(manifest.features)
+    models, features = len(manifest.models_files), len(manifest.features)
     click.echo(
         f"{folder}: {manifest.provenance} cache, {manifest.rows} rows, {features} feature{'s' * (features != 1)}"
         f"{f', {models} models' if models else ''}, {manifest.fingerprint}"

@@ -40,6 +40,11 @@ _READ_AT_ONCE = (1 << 8, 1 << 12, 1 << 16, 1 << 20)
 """Bytes, one after the other, in which a header is looked for; they are longer where they hold statistics of text."""
 
 
+def room_for(values: int) -> int:
+    """Bytes that ``values`` values may take once they are unpacked, however many parts they come in."""
+    return _ROOM + _WIDTH_OF_TEXT * values
+
+
 @dataclass(frozen=True)
 class _Page:
     unpacked: int

@@ -6,17 +6,18 @@ that the parts below them do not hold.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from bisect_cache.files import CannotRead
+from bisect_cache.files import LONGEST_PLACE, CannotRead, sha256_of_file
 from bisect_cache.natural import text_and_numbers
 from bisect_cache.printable import printable
 
-_MOST_PARTS = 10_000
+MOST_PARTS = 10_000
 _DEEPEST = 8
 _EMPTY = "__HIVE_DEFAULT_PARTITION__"
 
@@ -32,56 +33,89 @@ class Part:
 def parts_of(path: Path) -> tuple[Part, ...]:
     """The parts of the parquet at ``path`` in their natural order: part.2 before part.10.
 
-    Files whose names begin with a dot or an underscore are none, as everywhere where such folders are written. Raises
+    What begins with a dot or an underscore is none, as everywhere where such folders are written. Raises
     ``CannotRead`` for a folder that has no parts, too many, or links.
     """
     if not path.is_dir():
         return (Part(path),)
     parts = tuple(_below(path, (), _DEEPEST))
+    called = _shown(path)
     if not parts:
-        raise CannotRead(f"{path}: a folder without any .parquet file; name a parquet file, or a folder of its parts")
-    if len(parts) > _MOST_PARTS:
-        raise CannotRead(f"{path}: has more than {_MOST_PARTS:,} parts; write it in fewer")
+        raise CannotRead(f"{called}: a folder without any .parquet file; name a parquet file, or a folder of its parts")
+    if len(parts) > MOST_PARTS:
+        raise CannotRead(f"{called}: has more than {MOST_PARTS:,} parts; write it in fewer")
     columns = [tuple(name for name, _ in part.columns) for part in parts]
     for part, names in zip(parts, columns, strict=True):
         if names != columns[0] or len(set(names)) < len(names):
             raise CannotRead(
-                f"{printable(str(part.path))}: its folders name the columns {_listed(names)}, and those of "
-                f"{printable(str(parts[0].path))} {_listed(columns[0])}; all parts must lie equally deep"
+                f"{_shown(part.path)}: its folders name the columns {_listed(names)}, and those of "
+                f"{_shown(parts[0].path)} {_listed(columns[0])}; each part must lie below one folder for each column"
             )
     return parts
+
+
+def sha256_of_parts(path: Path) -> str:
+    """The sha256 of the file at ``path``; of a folder, that of a list of its parts as ``sha256sum`` prints it.
+
+    Each line is the part's sha256, two blanks and its path relative to ``path``, in the natural order of the parts.
+    Raises ``CannotRead``.
+    """
+    if not path.is_dir():
+        return sha256_of_file(path)
+    digest = hashlib.sha256()
+    for part in parts_of(path):
+        name = part.path.relative_to(path).as_posix()
+        digest.update(f"{sha256_of_file(part.path)}  ".encode() + os.fsencode(name) + b"\n")
+    return digest.hexdigest()
 
 
 def _below(folder: Path, columns: tuple[tuple[str, str | None], ...], deep: int) -> Iterator[Part]:
     try:
         with os.scandir(folder) as found:
             entries = sorted(
-                (one for one in found if one.name[0] not in "._"),
+                (one for one in found if not _is_hidden(one.name)),
                 key=lambda one: (text_and_numbers(one.name), one.name),
             )
     except OSError as error:
-        raise CannotRead(
-            f"{printable(str(folder))} cannot be read ({error.strerror}); check its permissions"
-        ) from error
+        raise CannotRead(f"{_shown(folder)} cannot be read ({error.strerror}); check its permissions") from error
     count = 0
     for entry in entries:
         if entry.is_symlink():
             raise CannotRead(
-                f"{printable(entry.path)}: is a link; parts of a parquet must lie in its folder themselves"
+                f"{_shown(entry.path)}: is a link; the parts of a parquet must lie in its folder themselves"
             )
         if entry.is_dir():
             if not deep:
-                raise CannotRead(f"{printable(entry.path)}: lies too deep for a part of a parquet")
-            name, is_column, value = entry.name.partition("=")
-            named = ((unquote(name), None if value == _EMPTY else unquote(value)),) if is_column else ()
-            for part in _below(Path(entry.path), (*columns, *named), deep - 1):
+                raise CannotRead(f"{_shown(entry.path)}: lies too deep for a part of a parquet; put it further up")
+            for part in _below(Path(entry.path), (*columns, *_named(entry)), deep - 1):
                 yield part
                 count += 1
         elif entry.name.endswith(".parquet"):
             yield Part(Path(entry.path), columns)
             count += 1
-        if count > _MOST_PARTS:
+        if count > MOST_PARTS:
             return
+
+
+def _is_hidden(name: str) -> bool:
+    """As Spark has it: a column may be called ``_c1``, and its folders are none that can be left out."""
+    return name[0] == "." or (name[0] == "_" and "=" not in name)
+
+
+def _named(folder: os.DirEntry[str]) -> tuple[tuple[str, str | None], ...]:
+    """The column that a folder's name stands for, if it stands for one."""
+    name, is_column, value = folder.name.partition("=")
+    if not is_column:
+        return ()
+    try:
+        folder.name.encode()
+        return ((unquote(name, errors="strict"), None if value == _EMPTY else unquote(value, errors="strict")),)
+    except UnicodeError as error:
+        raise CannotRead(f"{_shown(folder.path)}: its name stands for a column, and is no UTF-8; rename it") from error
+
+
+def _shown(path: Path | str) -> str:
+    return printable(str(path), LONGEST_PLACE)
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -26,15 +26,18 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from bisect_cache.cache.manifest import Layout
+from bisect_cache.cache.parquet.columns import canonical_schema
 from bisect_cache.cache.parquet.footer import footer_at_the_end_of
-from bisect_cache.cache.parquet.pages import refuse_bombs
+from bisect_cache.cache.parquet.pages import refuse_bombs, room_for
+from bisect_cache.cache.parquet.parts import Part, parts_of, sha256_of_parts
 from bisect_cache.cache.recipes.interface import BadSource, SourceAbsent
 from bisect_cache.cache.recipes.python_lists import NoList, lists_in
 from bisect_cache.documents import NoDocument, json_in
-from bisect_cache.files import LARGEST_FILE, CannotRead, open_file, sha256_of_file
+from bisect_cache.files import LARGEST_FILE, CannotRead, open_file
 from bisect_cache.printable import first_of
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
 Values = NDArray[np.float64] | Sequence[object]
@@ -75,7 +78,7 @@ class LabelledTable:
         places = {place: self.path}
         if self.beside is not None:
             places[posixpath.join(posixpath.dirname(place), self.beside.name)] = self.beside
-        return {name: sha256_of_file(path) for name, path in places.items()}
+        return {name: sha256_of_parts(path) for name, path in places.items()}
 
 
 def open_table(path: Path, key: str = "key", layout: Layout = _PLAIN) -> LabelledTable:
@@ -83,7 +86,8 @@ def open_table(path: Path, key: str = "key", layout: Layout = _PLAIN) -> Labelle
 
     CSV is UTF-8 with commas and a header, unless ``layout`` says otherwise. JSON is a list of objects, an object with
     one such list in it (or the one that ``layout`` names), or an object of objects, whose names then are the column
-    ``key`` (unless the objects have that column themselves). A Python file assigns such lists, and is never run.
+    ``key`` (unless the objects have that column themselves). A Python file assigns such lists, and is never run. A
+    folder is parquet in several parts, with the columns that its folders' names stand for (``content=bunny/``).
 
     Raises ``SourceAbsent`` when it is not there, ``BadSource`` when it cannot be used.
     """
@@ -98,7 +102,9 @@ def open_table(path: Path, key: str = "key", layout: Layout = _PLAIN) -> Labelle
 
 
 def _open(path: Path, key: str, layout: Layout) -> LabelledTable:
-    _expect_file(path)
+    _expect_there(path)
+    if path.is_dir():
+        return _open_parquet(path)
     suffix = path.suffix.lower()
     as_text = layout.separator != _PLAIN.separator or layout.columns
     if suffix in {".parquet", ".pq"}:
@@ -278,15 +284,17 @@ def _text(value: object) -> str | None:
     return str(value)
 
 
-def _expect_file(path: Path) -> None:
+def _expect_there(path: Path) -> None:
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SourceAbsent(f"{path}: is not there; put the file in place or correct its path") from error
     except (OSError, ValueError) as error:
         raise BadSource(f"{path}: cannot be read ({error}); correct its path or its permissions") from error
+    if stat.S_ISDIR(found.st_mode):
+        return
     if not stat.S_ISREG(found.st_mode):
-        raise BadSource(f"{path}: is not a file; name a .parquet, .csv or .json file")
+        raise BadSource(f"{path}: is not a file; name a .parquet, .csv or .json file, or a folder of parquet")
     if found.st_size == 0:
         raise BadSource(f"{path}: is empty (0 bytes); put the table in its place")
 
@@ -295,44 +303,81 @@ def _expect_file(path: Path) -> None:
 
 
 def _open_parquet(path: Path) -> LabelledTable:
-    with _parquet(path) as file:
-        columns = tuple(file.schema_arrow.names)
-        texts = frozenset(field.name for field in file.schema_arrow if _is_text(field.type))
-        rows = file.metadata.num_rows
-    if rows > _MOST_ROWS:
-        raise BadSource(
-            f"{path}: has {rows:,} rows, more than the {_MOST_ROWS:,} a cache can hold; take a sample of them"
-        )
-    return LabelledTable(path, columns, lambda names: _parquet_columns(path, names, texts))
+    try:
+        parts = parts_of(path)
+    except CannotRead as error:
+        raise BadSource(str(error)) from error
+    rows, first = 0, None
+    for part in parts:
+        with _parquet(part.path) as file:
+            schema = [*canonical_schema(file.schema_arrow), *((name, "string") for name, _ in part.columns)]
+            rows += file.metadata.num_rows
+        if first is None:
+            first = schema
+        if schema != first:
+            said, wanted = (listed((" ".join(one) for one in names), 20) for names in (schema, first))
+            raise BadSource(
+                f"{part.path}: has the columns {said}, but {parts[0].path} {wanted}; parts of one table must have the "
+                f"same, in the same order: write them again from one table"
+            )
+        if rows > _MOST_ROWS:
+            raise BadSource(
+                f"{path}: has {rows:,} rows, more than the {_MOST_ROWS:,} a cache can hold; take a sample of them"
+            )
+    kinds = first or []
+    texts = {name for name, kind in kinds if kind == "string"}
+    return LabelledTable(path, tuple(name for name, _ in kinds), lambda names: _parquet_columns(parts, names, texts))
 
 
-def _is_text(kind: Any) -> bool:
-    import pyarrow as pa
+def _parquet_columns(parts: Sequence[Part], names: Sequence[str], texts: Container[str]) -> dict[str, Values]:
+    """The values of some columns, those of all parts one below the other."""
+    found: dict[str, list[Values]] = {name: [] for name in names}
+    rows = size = 0
+    for part in parts:
+        stored = [name for name in names if name not in dict(part.columns)]
+        with _parquet(part.path, stored, dictionaries=[name for name in stored if name in texts]) as file:
+            count = int(file.metadata.num_rows)
+            cells = (rows + count) * len(names)
+            if cells > _MOST_VALUES:
+                raise BadSource(
+                    f"{part.path}: has {cells:,} values in the columns wanted, more than the {_MOST_VALUES:,} that are "
+                    f"read; take a sample of its rows"
+                )
+            table = file.read(columns=stored)
+            values = _values(table)
+        rows, size = rows + count, size + table.get_total_buffer_size()
+        if part is not parts[0] and size > room_for(rows * len(names)):  # each alone is no larger than it may be
+            raise BadSource(
+                f"{part.path}: unpacks, with the parts before it, to {size:,} bytes, too many for what they hold; "
+                f"write them again"
+            )
+        values.update((name, [value] * count) for name, value in part.columns)
+        for name in names:
+            found[name].append(values[name])
+    return {name: _below_each_other(pieces) for name, pieces in found.items()}
 
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
-
-def _parquet_columns(path: Path, names: Sequence[str], texts: Container[str]) -> dict[str, Values]:
+def _values(table: pa.Table) -> dict[str, Values]:
     import pyarrow as pa
 
     values: dict[str, Values] = {}
-    with _parquet(path, names, dictionaries=[name for name in names if name in texts]) as file:
-        cells = file.metadata.num_rows * len(names)
-        if cells > _MOST_VALUES:
-            raise BadSource(
-                f"{path}: has {cells:,} values in the columns wanted, more than the {_MOST_VALUES:,} that are "
-                f"read; take a sample of its rows"
-            )
-        table = file.read(columns=list(names))
-        for name in names:
-            column = table.column(name)
-            if pa.types.is_floating(column.type):
-                values[name] = column.cast(pa.float64()).to_numpy()
-            elif pa.types.is_dictionary(column.type):
-                values[name] = [value for chunk in column.chunks for value in _spelled_out(chunk)]
-            else:
-                values[name] = column.to_pylist()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_floating(column.type):
+            values[name] = column.cast(pa.float64()).to_numpy()
+        elif pa.types.is_dictionary(column.type):
+            values[name] = [value for chunk in column.chunks for value in _spelled_out(chunk)]
+        else:
+            values[name] = column.to_pylist()
     return values
+
+
+def _below_each_other(pieces: Sequence[Values]) -> Values:
+    if len(pieces) == 1:
+        return pieces[0]
+    arrays = [piece for piece in pieces if isinstance(piece, np.ndarray)]
+    if len(arrays) == len(pieces):
+        return np.concatenate(arrays)
+    return [value for piece in pieces for value in piece]
 
 
 def _spelled_out(chunk: Any) -> list[object]:
