@@ -82,7 +82,6 @@ class StreamedJudge:
         return [None if model.fault else self._scored(model, models, batch) for model in models]
 
     def _scored(self, model: Asked, models: Sequence[Asked], batch: _Batch) -> Scores | None:
-        start = time.perf_counter()
         try:
             return self._once_more(model, models, batch)
         except (Lost, BisectCacheError) as error:
@@ -90,8 +89,6 @@ class StreamedJudge:
                 raise
             model.fault = str(error)
             return None
-        finally:
-            model.seconds += time.perf_counter() - start
 
     def _once_more(self, model: Asked, models: Sequence[Asked], batch: _Batch) -> Scores:
         """Once more where the worker died: a model whose fault it was not (memory that others took) is judged then."""
@@ -111,10 +108,14 @@ class StreamedJudge:
             self._worker.ready(*batch)
         if self._abandoned:  # while its worker was being replaced, where nobody could kill it
             raise Lost("nobody waits for it any more")
-        if model.kept:
-            answer, body = self._worker.again(model.slot, self._choices.limits.seconds - model.seconds)
-        else:
-            answer, body = self._begun(model)
+        start = time.perf_counter()
+        try:
+            if model.kept:
+                answer, body = self._worker.again(model.slot, self._choices.limits.seconds - model.seconds)
+            else:
+                answer, body = self._begun(model)
+        finally:
+            model.seconds += time.perf_counter() - start
         if isinstance(answer, Untestable):
             raise CannotScore(answer.reason)
         model.kept = True

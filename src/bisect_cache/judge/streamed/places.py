@@ -108,8 +108,6 @@ class There:
         for model, one in zip(models, shard.models, strict=True):
             model.seconds += one.seconds
             model.notes = tuple(dict.fromkeys((*model.notes, *one.notes)))
-            if not model.fault and model.seconds > self._choices.limits.seconds:
-                model.fault = f"took longer than {self._choices.limits.seconds:g} s"
             model.fault = model.fault or one.fault
             scores.append(None if model.fault else one.scores)
         return batch, scores
