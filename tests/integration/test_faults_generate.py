@@ -207,6 +207,29 @@ def test_what_comes_among_the_parts_in_the_last_moment_is_not_lost(
     assert hidden(template) == []
 
 
+def test_what_comes_into_an_empty_folder_that_the_file_takes_the_place_of_is_not_lost(
+    template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = template / "c" / "features.parquet"
+    features.unlink()
+    features.mkdir()
+    stands_in = placing._stands_in
+
+    def late(folder: Path) -> bool:
+        (features / "late.txt").write_text("late")
+        return stands_in(folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(placing, "_stands_in", late)
+        patched.chdir(template / "c")
+        with pytest.raises(placing.CannotGenerate, match="what stood there is unchanged"):
+            cache_at(Path(), **NEW)
+    assert (features / "late.txt").read_text() == "late"
+    (features / "late.txt").unlink()
+    cache_at(template / "c", **NEW)
+    assert features.is_file()
+
+
 def test_features_behind_a_link_to_a_folder_are_refused(template: Path) -> None:
     cache = cache_at(template / "c", **OLD, **IN_PARTS)
     shutil.move(cache / "features.parquet", template / "elsewhere")

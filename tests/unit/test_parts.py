@@ -98,6 +98,7 @@ def test_a_file_is_its_own_only_part(tmp_path: Path) -> None:
         ),
         (("a=1/b=1/x.parquet", "a=2/c=1/y.parquet"), "name the columns a, c, and those of .* a, b; each part must lie"),
         (("a=1/a=2/x.parquet",), "name the columns a, a"),
+        (("%ff=a/x.parquet",), "%ff=a: its name stands for a column, and is no UTF-8; rename it"),
         (("a=%ff/x.parquet",), "a=%ff: its name stands for a column, and is no UTF-8; rename it"),
     ],
 )
