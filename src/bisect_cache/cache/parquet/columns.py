@@ -176,13 +176,12 @@ def places_in_dictionary(name: str, chunk: pa.Array) -> NDArray[np.int64]:
     """Which value of its dictionary each row of a chunk has, (n,); -1 for none. Raises ``UnsupportedColumn``."""
     places = _chunk_numbers(chunk.indices, str(chunk.indices.type)).astype(np.int64)
     here = _validity([chunk.indices])
-    if places.size and (places if here is None else np.where(here, places, 0)).max() >= len(chunk.dictionary) > 0:
+    named = places if here is None else places[here]
+    if named.size and not 0 <= named.min() <= named.max() < len(chunk.dictionary):
         raise UnsupportedColumn(f"column '{printable(name)}' names a value that its dictionary does not hold")
-    if not len(chunk.dictionary):
-        return np.full(places.size, -1)
     if here is not None:
         places = np.where(here, places, -1)
-    values_here = _validity([chunk.dictionary])
+    values_here = _validity([chunk.dictionary]) if len(chunk.dictionary) else None
     return places if values_here is None else np.where(values_here.take(places, mode="clip"), places, -1)
 
 
