@@ -145,6 +145,19 @@ def test_only_some_metrics_are_measured_where_others_are_not_asked_for(tmp_path:
         assert report.first_bad is not None
 
 
+def test_metrics_that_were_not_measured_have_no_column(tmp_path: Path) -> None:
+    noisy_cache_at(tmp_path / "c", ROWS, None)
+    models = timeline_at(tmp_path / "models", [weaker(), weaker(2)])
+    asked = ("--metric", "plcc", "--metric", "rmse", "--json", "report.json")
+    ran = command("bisect", "--cache", "c", "--timeline", models, *asked, cwd=tmp_path)
+    page = command("report", "report.json", "--as", "summary", cwd=tmp_path).said
+    for shown in (ran.told, page):
+        assert "PLCC" in shown
+        assert "RMSE" in shown
+        assert "SROCC" not in shown
+        assert "mapped" not in shown.lower()
+
+
 def test_a_threshold_on_a_metric_that_is_not_measured_is_refused(tmp_path: Path) -> None:
     noisy_cache_at(tmp_path / "c", 30, None)
     models = timeline_at(tmp_path / "models", [weaker(), weaker(2)])

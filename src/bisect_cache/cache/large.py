@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -49,7 +49,7 @@ class LargeCache:
     def __init__(
         self, folder: Path, manifest: Manifest | None, names: tuple[str, ...], target: Target, found: Survey
     ) -> None:
-        """Take what is known of the cache in ``folder`` before a row is read; its fingerprint is begun."""
+        """Take what is known of the cache in ``folder`` before a row is read."""
         self.path = folder
         self.columns = names
         """Names of the F features."""
@@ -60,19 +60,25 @@ class LargeCache:
         self._numbering = Numbering()
         self._names: tuple[str, ...] | None = None
         """Of all contents, once all rows were gone through."""
-        # While models are judged on the rows, another thread goes through the columns.
-        self._reading = ThreadPoolExecutor(1, "fingerprint")
-        self._fingerprint = self._reading.submit(self._worked_out)
-        self._reading.shutdown(wait=False)
+        self._fingerprint: Future[str] | None = None
 
     @property
     def provenance(self) -> Provenance:
         """Whether its data is real."""
         return self._manifest.provenance if self._manifest else "synthetic"
 
+    def begin_fingerprint(self) -> None:
+        """Have another thread go through the columns, while models are judged on the rows."""
+        if self._fingerprint is None:
+            reading = ThreadPoolExecutor(1, "fingerprint")
+            self._fingerprint = reading.submit(self._worked_out)
+            reading.shutdown(wait=False)
+
     @property
     def fingerprint(self) -> str:
         """Waits until it is worked out. Raises ``BadFeatures``."""
+        self.begin_fingerprint()
+        assert self._fingerprint  # noqa: S101 - it was just begun
         return self._fingerprint.result()
 
     @property

@@ -25,7 +25,7 @@ from bisect_cache.report.headline import HEADLINES, headline, section_headline
 from bisect_cache.report.history import Night, hidden
 from bisect_cache.report.kept import kept
 from bisect_cache.report.limits import Limit, asked_for, limits_of
-from bisect_cache.report.measured import detectable_words, intervals_words, target_words
+from bisect_cache.report.measured import detectable_words, intervals_words, metrics_of, target_words
 from bisect_cache.report.occasion import NOWHERE, Occasion
 from bisect_cache.report.sections import check_of, has_failed, sections_of, whole_verdict
 from bisect_cache.report.structs import (
@@ -162,7 +162,6 @@ def _fitted(report: Report, occasion: Occasion, key: str, fits: Callable[[str], 
         "verdict": (report.verdict if isinstance(report, RunReport) else whole_verdict(report)) or words,
         "headline": headline(report),
         "several": isinstance(report, RunReport),
-        "metric_names": METRIC_NAMES,
         "occasion": occasion,
         "key": key,
     }
@@ -463,6 +462,7 @@ def _templates() -> Environment:
             "metric_name": metric_name,
             "brief": brief,
             "ends": ends,
+            "metrics_of": metrics_of,
             "under": _under,
             "small": _small,
             "before_after": _before_after,

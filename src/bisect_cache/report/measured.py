@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bisect_cache.judge.sampling import Sampling
 from bisect_cache.judge.thresholds import METRIC_NAMES
 from bisect_cache.report.chart import metric_name
 from bisect_cache.report.limits import asked_for
-from bisect_cache.report.structs import BisectReport, CacheFacts, CacheReport, CheckReport
+from bisect_cache.report.structs import BisectReport, CacheFacts, CacheReport, CheckReport, Step
 
 _DIRECTIONS = {"higher-is-better": "higher is better", "lower-is-better": "lower is better"}
+
+
+def metrics_of(steps: Iterable[Step]) -> tuple[str, ...]:
+    """The metrics that any model was measured by, in the order in which they are shown; all where none was."""
+    measured = {metric for step in steps for metric in step.metrics}
+    return tuple(metric for metric in METRIC_NAMES if metric in measured) or METRIC_NAMES
 
 
 def target_words(cache: CacheFacts | None) -> str:

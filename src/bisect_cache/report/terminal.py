@@ -16,7 +16,7 @@ from bisect_cache.report.contents import contents_of, rule
 from bisect_cache.report.figures import brief, change, ends, fixed
 from bisect_cache.report.kept import Gap, kept
 from bisect_cache.report.limits import asked_for
-from bisect_cache.report.measured import detectable_words, intervals_words, target_words
+from bisect_cache.report.measured import detectable_words, intervals_words, metrics_of, target_words
 from bisect_cache.report.structs import BisectReport, CacheFacts, CheckReport, Explanation, Step, TimelineFacts
 from bisect_cache.report.turns import turns_of
 
@@ -146,11 +146,12 @@ def _layout(steps: Sequence[Step], asked: tuple[str, ...], width: int) -> _Layou
     numbers = max((len(str(step.index)) for step in steps), default=1)
     taken = numbers + max(_SHORTEST_MODEL, min(labels, width // 3)) + _VERDICT + 2 * _BETWEEN
     few, decimals = asked or METRIC_NAMES[:1], 6 if width >= _WIDE else 4
+    every = metrics_of(steps)
     some = [few[:count] for count in range(len(few) - 1, 0, -1)]
     for intervals in [frozenset(few), frozenset[str]()] if width >= _WIDE else [frozenset[str]()]:
         for why in [True, False] if reasons else [False]:
             room = width - taken - (_BETWEEN + min(_READABLE, reasons) if why else 0)
-            for metrics in (METRIC_NAMES, few) if why or intervals else (METRIC_NAMES, few, *some):
+            for metrics in (every, few) if why or intervals else (every, few, *some):
                 layout = _Layout(metrics, intervals, decimals, why)
                 if _columns(steps, layout) <= room:
                     return layout

@@ -97,6 +97,9 @@ class Adding:
 
     def add(self, scores: NDArray[Any], rows: Rows) -> None:
         """Add the ``scores`` (n,) of a batch, float32 or float64. Raises ``NoRoom``."""
+        if not self.sums.rows:
+            self._dtype = scores.dtype
+        scores = scores.astype(self._dtype, copy=False)  # a model may say something else of another batch
         if self._aside:
             self._put_aside(self._aside, scores)
         finite = np.isfinite(scores)
@@ -153,9 +156,9 @@ class Adding:
                 self._by_unit[line] += _by_unit(rows.unit, values, units)
 
     def _put_aside(self, aside: IO[bytes], scores: NDArray[Any]) -> None:
-        self._dtype = scores.dtype
         try:
             aside.write(scores.data)
+            aside.flush()
         except OSError as error:
             raise NoRoom(
                 f"the scores of a model cannot be put aside in {tempfile.gettempdir()} ({error.strerror or error}): "

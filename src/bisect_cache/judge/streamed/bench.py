@@ -26,6 +26,7 @@ def rounds(
     measuring = StreamedMeasuring(
         cache, gated=choices.gated, predicts=choices.predicts, resampling=choices.resampling, only=choices.only
     )
+    cache.begin_fingerprint()
     of_rows = RowChoices(cache.columns, choices.ports, choices.limits)
     judge = StreamedJudge(worker, of_rows)
     there = There(where, of_rows, Here(judge), at_once) if where.elsewhere else None
