@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,8 +89,11 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(workers: int = 2, threads: int = 2) -> Iterator[Cluster]:
-    """Start one; where dask is not installed, tests that need it are skipped, and fail in CI."""
+def cluster(workers: int = 2, threads: int = 2, more: Mapping[str, str] | None = None) -> Iterator[Cluster]:
+    """Start one, with ``more`` in its environment.
+
+    Where dask is not installed, tests that need it are skipped, and fail in CI.
+    """
     try:
         from distributed import Client
     except ImportError:
@@ -99,7 +102,8 @@ def cluster(workers: int = 2, threads: int = 2) -> Iterator[Cluster]:
             pytest.fail(reason)
         pytest.skip(reason)
     command = [sys.executable, __file__, str(workers), str(threads)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    pipe, environment = subprocess.PIPE, {**os.environ, **(more or {})}
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment) as process:
         assert process.stdin
         assert process.stdout
         try:
