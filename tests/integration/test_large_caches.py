@@ -14,7 +14,9 @@ from making import SIX, constant, endless, linear, model, save, with_external_da
 from onnx import TensorProto, helper, numpy_helper
 
 from bisect_cache.cache import large, opened
+from bisect_cache.cache.generate import generate
 from bisect_cache.cache.large import LargeCache
+from bisect_cache.cache.manifest import Synthetic, read_manifest
 from bisect_cache.cache.opened import Cache, Held, open_cache
 from bisect_cache.cache.parquet.features import BadFeatures
 from bisect_cache.judge.choices import Resampling
@@ -319,6 +321,23 @@ def test_data_that_is_not_what_the_manifest_describes_is_said(tmp_path: Path, st
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(opened, "HELD", Held())
         assert bisected(cache, models).cache.fingerprint == changed.cache.fingerprint
+
+
+@pytest.mark.parametrize("part_rows", [None, 100])
+def test_the_fingerprint_of_what_the_manifest_records_is_taken_from_it(
+    tmp_path: Path, streamed: None, part_rows
+) -> None:
+    generate(tmp_path / "c", Synthetic(rows=ROWS), part_rows=part_rows)
+    cache = open_cache(tmp_path / "c")
+    manifest = read_manifest(tmp_path / "c")
+    assert isinstance(cache, LargeCache)
+    assert manifest
+    assert cache._is_as_recorded(manifest)
+    assert cache.fingerprint == manifest.fingerprint == open_cache(tmp_path / "c", Held()).fingerprint
+    damaged(tmp_path / "c", SIX[0], 5, 0.25) if part_rows is None else (
+        tmp_path / "c" / "features.parquet" / "part-00006.parquet"
+    ).unlink()
+    assert not cache._is_as_recorded(manifest)
 
 
 def test_a_disk_without_room_for_scores_is_said(tmp_path: Path, streamed: None, monkeypatch) -> None:

@@ -18,6 +18,7 @@ from bisect_cache.cache.fingerprint import fingerprint_of_pieces
 from bisect_cache.cache.manifest import FEATURES_NAME, Manifest, Provenance, Target
 from bisect_cache.cache.parquet.columns import Column, UnsupportedColumn, canonical_columns, numbers_as_stored
 from bisect_cache.cache.parquet.features import BadFeatures, Survey, read_batches
+from bisect_cache.cache.parquet.parts import parts_of
 from bisect_cache.cache.usable import finite_float32, notes_on
 from bisect_cache.files import sha256_of_file
 
@@ -175,10 +176,17 @@ class LargeCache:
         except UnsupportedColumn as error:
             raise BadFeatures(f"{self._path}: {error}") from error
 
+    def _is_as_recorded(self, manifest: Manifest) -> bool:
+        recorded = {name: record.sha256 for name, record in manifest.features_files.items()}
+        there = [part.path for part in parts_of(self._path)]
+        names = [path.relative_to(self.path).as_posix() for path in there]
+        return names == list(recorded) and all(
+            sha256_of_file(path) == recorded[name] for path, name in zip(there, names, strict=True)
+        )
+
     def _worked_out(self) -> str:
         """The one that the manifest records, for the very bytes that it records; of any others from their values."""
-        recorded = self._manifest.files.get(FEATURES_NAME) if self._manifest else None
-        if self._manifest and recorded and self._path.is_file() and recorded.sha256 == sha256_of_file(self._path):
+        if self._manifest and self._is_as_recorded(self._manifest):
             return self._manifest.fingerprint
 
         def pieces(name: str) -> Iterator[Column]:

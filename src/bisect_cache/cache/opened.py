@@ -24,6 +24,7 @@ from bisect_cache.cache.usable import (
     too_little,
 )
 
+NAMED = ", which the manifest names"
 _SMALL = 1 << 20
 """Bytes."""
 
@@ -95,7 +96,8 @@ def open_cache(folder: Path, held: Held | None = None) -> Cache | LargeCache:
             return _read(folder, manifest)
         target = manifest.target if manifest else Target()
         content = [manifest.content] if manifest and manifest.content is not None else []
-        refuse_absent(path, [*names, target.name, *content], there)
+        refuse_absent(path, [*names, target.name], there)
+        refuse_absent(path, content, there, NAMED)
         return LargeCache(folder, manifest, names, target, found)
 
 
@@ -114,7 +116,7 @@ def _read(folder: Path, manifest: Manifest | None) -> Cache:
         columns = canonical_columns(table)
         content = manifest.content if manifest else None
         if content is not None:
-            refuse_absent(path, [content], columns)
+            refuse_absent(path, [content], columns, NAMED)
         numbering = Numbering()
         contents = None if content is None else numbering.of(table, content)
     except UnsupportedColumn as error:

@@ -24,12 +24,12 @@ def feature_names(path: Path, manifest: Manifest | None, there: Iterable[str]) -
     return names
 
 
-def refuse_absent(path: Path, names: Iterable[str], there: Iterable[str]) -> None:
-    """Raise ``BadFeatures`` where one of ``names`` is no column."""
+def refuse_absent(path: Path, names: Iterable[str], there: Iterable[str], of: str = "") -> None:
+    """Raise ``BadFeatures`` where one of ``names`` is no column; ``of`` says whose they are."""
     there = tuple(there)
     for name in names:
         if name not in there:
-            raise BadFeatures(f"{path}: has no column '{name}' (it has {listed(there)}); run `bisect-cache check`")
+            raise BadFeatures(f"{path}: has no column '{name}'{of} (it has {listed(there)}); run `bisect-cache check`")
 
 
 def finite_float32(path: Path, columns: Mapping[str, Column], name: str, first: int = 0) -> NDArray[np.float32]:
