@@ -17,12 +17,13 @@ import pytest
 from judging import bisect, noisy_cache_at, timeline_at, weaker
 from making import crashing, endless, save
 
-from bisect_cache.judge import pool
+from bisect_cache.judge import alike, pool
 from bisect_cache.judge.thresholds import parse_thresholds
 from bisect_cache.report.structs import BisectReport, encode_report
 from bisect_cache.runs import bench
 from bisect_cache.runs.request import BisectRequest
 from bisect_cache.runs.run import run_bisect
+from bisect_cache.worker.lasting import LastingWorker
 from bisect_cache.worker.process import Limits, Worker
 
 GATES = parse_thresholds(["plcc >= baseline - 0.05", "srocc >= previous - 0.3", "rmse_mapped <= 1"])
@@ -33,7 +34,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
     """The workers that a run starts, each of which is worth it from the second model on."""
     started: list[Worker] = []
 
-    class Counted(Worker):
+    class Counted(LastingWorker):
         def __init__(self, limits: Limits) -> None:
             super().__init__(limits)
             started.append(self)
@@ -42,9 +43,15 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
             time.sleep(0.03)  # else the first has done it all before another is there
             return super().predict(*asked)
 
-    monkeypatch.setattr(bench, "Worker", Counted)
+    every_worker_is(Counted, monkeypatch)
     monkeypatch.setattr(pool, "WORTH_ANOTHER", 0.0)
     return started
+
+
+def every_worker_is(kind: type[LastingWorker], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one, and those that are started beside it."""
+    monkeypatch.setattr(bench, "Worker", kind)
+    monkeypatch.setattr(alike, "LastingWorker", kind)
 
 
 def without_seconds(report: BisectReport) -> bytes:
@@ -104,15 +111,15 @@ def test_a_worker_that_cannot_be_started_leaves_its_work_to_the_others(
 
     noisy_cache_at(tmp_path / "c", rows=64)
     timeline_at(tmp_path / "m", [*[weaker()] * 8, weaker(2)])
-    first = bench.Worker
+    first: Any = bench.Worker
 
-    class OnlyOne(first):  # type: ignore[valid-type, misc]
+    class OnlyOne(first):
         def __init__(self, limits: Limits) -> None:
             if workers:
                 monkeypatch.setattr(process, "_START", "raise SystemExit('no room')")
             super().__init__(limits)
 
-    monkeypatch.setattr(bench, "Worker", OnlyOne)
+    every_worker_is(OnlyOne, monkeypatch)
     request = BisectRequest(tmp_path / "c", (str(tmp_path / "m"),), parse_thresholds(["plcc >= 0.8"]), workers=3)
     report = run_bisect(request)
     assert len(workers) > 1

@@ -126,10 +126,10 @@ def test_a_baseline_out_of_a_history_leads_to_its_commit() -> None:
 def test_steps_have_the_intervals_of_the_metrics_that_are_asked_for() -> None:
     (_, steps) = tables(summary(bisect_report(steps=PAIR, thresholds=("plcc >= 0.8",))))
     assert steps == [
-        "| # | model | verdict | PLCC | SROCC | RMSE | mapped RMSE |",
-        "| ---: | --- | --- | ---: | ---: | ---: | ---: |",
-        "| 0 | `model_00` | good | 0.8100<br><sub>0.687\u00a0to\u00a00.892</sub> |  | 40.000 |  |",
-        "| 1 | `model_01` | bad | 0.7500<br><sub>0.600\u00a0to\u00a00.851</sub> |  | 38.500 |  |",
+        "| # | model | verdict | PLCC | RMSE |",
+        "| ---: | --- | --- | ---: | ---: |",
+        "| 0 | `model_00` | good | 0.8100<br><sub>0.687\u00a0to\u00a00.892</sub> | 40.000 |",
+        "| 1 | `model_01` | bad | 0.7500<br><sub>0.600\u00a0to\u00a00.851</sub> | 38.500 |",
     ]
 
 
