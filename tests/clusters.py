@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from distributed import Client
 
 PATIENCE = 30.0
+_KEPT = {"DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "1 hour"}
+"""LocalCluster looks some seconds after a worker went whether it is there, and ends it for good where it is not: also
+one that was killed again just then, and is coming up."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def cluster(workers: int = 2, threads: int = 2, more: Mapping[str, str] | None =
             pytest.fail(reason)
         pytest.skip(reason)
     command = [sys.executable, __file__, str(workers), str(threads)]
-    pipe, environment = subprocess.PIPE, {**os.environ, **(more or {})}
+    pipe, environment = subprocess.PIPE, {**os.environ, **_KEPT, **(more or {})}
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment) as process:
         assert process.stdin
         assert process.stdout
