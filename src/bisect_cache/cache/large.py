@@ -25,7 +25,7 @@ from bisect_cache.files import sha256_of_file
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS_AT_A_TIME = 1 << 17
+ROWS_AT_A_TIME = 1 << 16
 MOST_ROWS = 500_000_000
 MOST_CELLS = 20_000_000_000
 

@@ -68,7 +68,8 @@ class TargetRanks:
 
 
 def _steps(ranks: NDArray[Any], rows: int) -> NDArray[np.uint8]:
-    return ((ranks.astype(np.int64) + rows) * STEPS // (2 * rows)).astype(np.uint8)
+    # A rank that is near the end of a step may fall on either side of it, but always on the same.
+    return ((ranks + float(rows)) * (STEPS / (2 * rows))).astype(np.uint8)
 
 
 def midranks(values: NDArray[Any]) -> NDArray[np.int64]:

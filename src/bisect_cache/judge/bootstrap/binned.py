@@ -37,11 +37,11 @@ class BinnedRanks:
 
     def srocc(self, predictions: Steps, exact: float) -> Floats:
         """SROCC of predictions with these steps, (N,), of which that of the whole sample is ``exact``; (resamples,)."""
-        counts = self._counts(predictions)
+        together = self._together(predictions)
+        counts = together.sum(axis=2, dtype=np.int64).astype(np.float64)
         balance = _balance(counts)
         units = counts.shape[0]
         tensor = np.empty((units,) * 3)
-        together = self._together(predictions)
         high = max(1, ONE_THREAD // (max(STEPS, units) * units))
         for unit in range(units):
             tensor[unit] = sum(
