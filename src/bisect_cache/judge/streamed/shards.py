@@ -18,6 +18,7 @@ from bisect_cache.judge.judge import Scores
 from bisect_cache.judge.streamed.judge import Asked, RowChoices, StreamedJudge
 from bisect_cache.timeline.interface import Checkpoint
 from bisect_cache.worker.lasting import LastingWorker
+from bisect_cache.worker.process import CannotStart
 from bisect_cache.worker.protocol import Hello
 
 
@@ -96,7 +97,12 @@ class RowJudges(OfARun):
         if not start:
             return self._idle.get()
         # Others work beside it, so one thread is its share of the machine.
-        judge = StreamedJudge(LastingWorker(self._choices.limits), self._choices, threads=1)
+        try:
+            judge = StreamedJudge(LastingWorker(self._choices.limits), self._choices, threads=1)
+        except CannotStart:
+            with self._counting:
+                self._started -= 1  # nobody must wait for one that will never be there
+            raise
         mine = judge, [Asked(checkpoint, slot) for slot, checkpoint in enumerate(self._checkpoints)]
         self._judges.append(mine)
         return mine
