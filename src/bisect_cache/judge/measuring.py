@@ -44,7 +44,8 @@ class Asked:
         left_out = [metric for metric in gated if only and metric not in only]
         if left_out:
             raise CannotMeasure(
-                f"{left_out[0]} has a threshold and is not among the metrics to be measured ({', '.join(only)})"
+                f"{left_out[0]} has a threshold and is not among the metrics to be measured ({', '.join(only)}): add "
+                f"--metric {left_out[0]}, or name thresholds on others"
             )
         can = tuple(name for name in METRIC_NAMES if name != "rmse" or not turned or target_is.scale is not None)
         if not set(gated) <= set(can):
