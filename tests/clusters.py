@@ -8,6 +8,7 @@ prints the scheduler's address, and ends with its standard input.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -15,13 +16,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from bisect_cache.report.structs import BisectReport
 
 PATIENCE = 30.0
 _KEPT = {"DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "1 hour"}
@@ -117,6 +120,17 @@ def cluster(workers: int = 2, threads: int = 2, more: Mapping[str, str] | None =
         finally:
             process.stdin.close()
             process.wait(PATIENCE)
+
+
+def but_for_where_and_when(report: BisectReport) -> dict[str, Any]:
+    """All of a report but the seconds that each model took, and the fact that says where."""
+    from bisect_cache.report.structs import encode_report  # a cluster's own program needs none of it
+
+    told: dict[str, Any] = json.loads(encode_report(report))
+    told["environment"].pop("executor", None)
+    for step in told["steps"]:
+        del step["seconds"]
+    return told
 
 
 def _main(workers: int, threads: int) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 import psutil
 import pytest
-from clusters import PATIENCE, Cluster, cluster
+from clusters import PATIENCE, Cluster, but_for_where_and_when, cluster
 from judging import NAN, command, noisy_cache_at, timeline_at, weaker
 from making import constant, crashing, endless, linear, with_external_data
 from making_history import History
@@ -35,7 +35,6 @@ from bisect_cache.executing.cluster import on_dask
 from bisect_cache.executing.interface import NoExecutor, TaskLost
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.thresholds import parse_thresholds
-from bisect_cache.report.structs import BisectReport, encode_report
 from bisect_cache.runs.bench import at_work
 from bisect_cache.runs.request import BisectRequest
 from bisect_cache.runs.run import run_bisect
@@ -77,15 +76,6 @@ def of_slow(slow: BisectRequest) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def any_work_is_worth_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bisect_cache.judge.pool.WORTH_ANOTHER", 0.0)
-
-
-def but_for_where_and_when(report: BisectReport) -> dict[str, Any]:
-    """All of a report but the seconds that each model took, and the fact that says where."""
-    told: dict[str, Any] = json.loads(encode_report(report))
-    told["environment"].pop("executor", None)
-    for step in told["steps"]:
-        del step["seconds"]
-    return told
 
 
 # The full look

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import psutil
 import pytest
-from clusters import PATIENCE, Cluster, cluster
+from clusters import PATIENCE, Cluster, but_for_where_and_when, cluster
 from judging import NAN, noisy_cache_at, timeline_at, weaker
 from making import constant, crashing, endless, linear, with_external_data
 from onnx import helper, numpy_helper
@@ -22,7 +20,6 @@ from bisect_cache.cache import large, opened
 from bisect_cache.cache.opened import Held
 from bisect_cache.judge import taking_along
 from bisect_cache.judge.thresholds import parse_thresholds
-from bisect_cache.report.structs import BisectReport, encode_report
 from bisect_cache.runs.request import BisectRequest
 from bisect_cache.runs.run import run_bisect
 from bisect_cache.worker.process import Limits
@@ -46,15 +43,6 @@ def every_cache_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opened, "HELD", Held(0, 0))
     monkeypatch.setattr(opened, "_SMALL", 0)
     monkeypatch.setattr(large, "ROWS_AT_A_TIME", 50)
-
-
-def but_for_where_and_when(report: BisectReport) -> dict[str, Any]:
-    """All of a report but the seconds that each model took, and the fact that says where."""
-    told: dict[str, Any] = json.loads(encode_report(report))
-    told["environment"].pop("executor", None)
-    for step in told["steps"]:
-        del step["seconds"]
-    return told
 
 
 def slow(rounds: int = 6) -> onnx.ModelProto:

@@ -248,6 +248,23 @@ def test_a_model_that_takes_too_long_over_all_batches_is_said_to(tmp_path: Path,
     assert "took longer than 2 s" in report.steps[1].reason
 
 
+def test_a_limit_is_said_as_it_was_asked_for_though_little_is_left(tmp_path, streamed, monkeypatch) -> None:
+    cache = noisy_cache_at(tmp_path / "c", ROWS, None)
+    models = timeline_at(tmp_path / "models", [weaker(), weaker(0.3), weaker(2)])
+    usual = StreamedJudge.scores
+
+    def late(judge: StreamedJudge, asked: list[Asked], features: np.ndarray) -> list[Any]:
+        for one in asked:
+            if one.checkpoint.label == "m_01" and one.kept:
+                one.seconds = 19.9999999
+        return usual(judge, asked, features)
+
+    monkeypatch.setattr(StreamedJudge, "scores", late)
+    report = bisected(cache, models, limits=Limits(seconds=20))
+    assert [step.verdict for step in report.steps] == ["good", "untestable", "bad"]
+    assert report.steps[1].reason == "took longer than 20 s"
+
+
 def test_weights_beside_a_model_are_read_again_when_the_worker_was_replaced(tmp_path: Path) -> None:
     cache = noisy_cache_at(tmp_path / "c", ROWS, None)
     (tmp_path / "models").mkdir()

@@ -68,19 +68,18 @@ class LargeCache:
         """Whether its data is real."""
         return self._manifest.provenance if self._manifest else "synthetic"
 
-    def begin_fingerprint(self) -> None:
+    def begin_fingerprint(self) -> Future[str]:
         """Have another thread go through the columns, while models are judged on the rows."""
         if self._fingerprint is None:
             reading = ThreadPoolExecutor(1, "fingerprint")
             self._fingerprint = reading.submit(self._worked_out)
             reading.shutdown(wait=False)
+        return self._fingerprint
 
     @property
     def fingerprint(self) -> str:
         """Waits until it is worked out. Raises ``BadFeatures``."""
-        self.begin_fingerprint()
-        assert self._fingerprint  # noqa: S101 - it was just begun
-        return self._fingerprint.result()
+        return self.begin_fingerprint().result()
 
     @property
     def notes(self) -> tuple[str, ...]:

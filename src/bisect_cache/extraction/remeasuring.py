@@ -15,7 +15,7 @@ from bisect_cache.cache.check import source_outside, with_source
 from bisect_cache.cache.drift import Finding
 from bisect_cache.cache.extracted import Build
 from bisect_cache.cache.manifest import FEATURES_NAME, KEY_COLUMN, Manifest, Reports, read_manifest
-from bisect_cache.cache.parquet.columns import Strings, canonical_columns
+from bisect_cache.cache.parquet.columns import Numbers, Strings, canonical_columns
 from bisect_cache.cache.parquet.features import read_features
 from bisect_cache.cache.recipes.interface import BadSource, Surroundings
 from bisect_cache.cache.recipes.labels import listed
@@ -158,13 +158,14 @@ def _committed(folder: Path, manifest: Manifest) -> dict[str, NDArray[np.float32
     """The features (F,) of each key."""
     columns = canonical_columns(read_features(folder / FEATURES_NAME))
     keys = columns.get(KEY_COLUMN)
-    missing = [name for name in manifest.features if name not in columns or isinstance(columns[name], Strings)]
+    numbers = {name: column.values for name, column in columns.items() if isinstance(column, Numbers)}
+    missing = [name for name in manifest.features if name not in numbers]
     if not isinstance(keys, Strings) or missing:
         raise BadSource(
             f"{folder / FEATURES_NAME}: has no column {listed([*missing, KEY_COLUMN])} as its manifest describes it; "
             f"run `bisect-cache check`"
         )
-    matrix = np.column_stack([np.asarray(columns[name].values, np.float32) for name in manifest.features])  # type: ignore[union-attr]
+    matrix = np.column_stack([np.asarray(numbers[name], np.float32) for name in manifest.features])
     return {str(key): row for key, row in zip(keys.texts(), matrix, strict=True)}
 
 

@@ -79,7 +79,7 @@ class Judge:
             scores, _ = self._scored(checkpoint)
         except (CannotRead, Lost, CannotStart) as error:
             raise CannotScore(str(error)) from error
-        if fault := _fault(scores):
+        if fault := fault_of(scores):
             raise CannotScore(fault)
         return scores
 
@@ -94,7 +94,7 @@ class Judge:
 
     def _measure(self, checkpoint: Checkpoint) -> Measurement:
         scores, notes = self._scored(checkpoint)
-        if fault := _fault(scores):
+        if fault := fault_of(scores):
             return Measurement(fault=fault, notes=notes)
         measurement = self._measuring.measure(scores)
         return replace(measurement, notes=(*notes, *measurement.notes))
@@ -166,7 +166,7 @@ def weights_of(checkpoint: Checkpoint, reading: threading.Lock) -> Callable[[str
     return beside
 
 
-def _fault(scores: Scores) -> str | None:
+def fault_of(scores: Scores) -> str | None:
     """Why nothing can be measured on these predictions; None where it can."""
     wrong = np.flatnonzero(~np.isfinite(scores))
     if wrong.size:

@@ -186,9 +186,10 @@ class Worker:
         """
         return self._answer(model, data, beside, _Deadline.after(self._limits.seconds))
 
-    def again(self, slot: int, seconds: float) -> tuple[Predictions | Untestable, bytearray]:
-        """Predict the rows given since with a model that was kept. It has ``seconds``. Raises ``Lost``."""
-        return self._answer(Again(slot), b"", _no_file, _Deadline.after(seconds))
+    def again(self, slot: int, spent: float) -> tuple[Predictions | Untestable, bytearray]:
+        """Predict the rows given since with a model that was kept, and has ``spent`` seconds. Raises ``Lost``."""
+        limit = self._limits.seconds
+        return self._answer(Again(slot), b"", _no_file, _Deadline(limit, time.monotonic() + limit - spent))
 
     def _answer(
         self, asked: Model | Again, data: bytes, beside: Callable[[str], bytes], deadline: _Deadline

@@ -476,15 +476,14 @@ def _csv_rows(path: Path, layout: Layout) -> Generator[tuple[int, list[str]], No
 def _open_objects(path: Path, key: str, wanted: str | None) -> LabelledTable:
     decoded = _decoded(path) if path.suffix.lower() == ".json" else _lists(path, wanted)
     if wanted is not None:
-        lists = (
-            [name for name, value in decoded.items() if isinstance(value, list)] if isinstance(decoded, dict) else []
-        )
+        objects_of = decoded if isinstance(decoded, dict) else {}
+        lists = {name: value for name, value in objects_of.items() if isinstance(value, list)}
         if wanted not in lists:
             raise BadSource(
                 f"{path}: has no list {_quoted(wanted)} of labels; its lists are {listed(lists) or 'none'}: name one "
                 f"of them as 'list' in 'layout'"
             )
-        decoded = decoded[wanted]  # type: ignore[index]
+        decoded = lists[wanted]
     objects = _objects(path, decoded, key)
     columns = tuple(dict.fromkeys(name for each in objects for name in each))
     return LabelledTable(path, columns, lambda names: {name: [each.get(name) for each in objects] for name in names})

@@ -76,7 +76,6 @@ class Adding:
         """Where SROCC is wanted, scores are put aside."""
         self.sums = Sums()
         self.least, self.most = math.inf, -math.inf
-        self.seconds = 0.0
         self._wrong, self._first_wrong = 0, 0
         self._resampled, self._of_target = resampled, of_target
         self._scale, self._centre = 1.0, 0.0

@@ -12,7 +12,6 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from bisect_cache.errors import BisectCacheError
 from bisect_cache.executing.threads import cores
 from bisect_cache.files import CannotRead
 from bisect_cache.judge.judge import CannotScore, Ports, Scores, read_model, told, weights_of
@@ -84,9 +83,7 @@ class StreamedJudge:
     def _scored(self, model: Asked, models: Sequence[Asked], batch: _Batch) -> Scores | None:
         try:
             return self._once_more(model, models, batch)
-        except (Lost, BisectCacheError) as error:
-            if not isinstance(error, Lost | CannotRead | CannotScore):
-                raise
+        except (Lost, CannotRead, CannotScore) as error:
             model.fault = str(error)
             return None
 
@@ -111,7 +108,7 @@ class StreamedJudge:
         start = time.perf_counter()
         try:
             if model.kept:
-                answer, body = self._worker.again(model.slot, self._choices.limits.seconds - model.seconds)
+                answer, body = self._worker.again(model.slot, model.seconds)
             else:
                 answer, body = self._begun(model)
         finally:

@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 import numpy as np
 
 from bisect_cache.cache.large import Batch, LargeCache
-from bisect_cache.judge.judge import CannotScore, Scores
+from bisect_cache.judge.judge import CannotScore, Scores, fault_of
 from bisect_cache.judge.measurement import Measurement
 from bisect_cache.judge.pool import kept_from_least
 from bisect_cache.judge.streamed.adding import Rows
@@ -86,8 +86,8 @@ class Rounds:
         if model.fault:
             raise CannotScore(model.fault)
         scores = np.concatenate(parts)
-        if not np.isfinite(scores).all() or np.all(scores == scores[0]):
-            raise CannotScore("predicts NaN or infinity, or the same for every row")
+        if fault := fault_of(scores):
+            raise CannotScore(fault)
         return scores
 
     def _round(self, checkpoints: Sequence[Checkpoint]) -> Iterator[Measurement]:
